@@ -1,0 +1,99 @@
+// The shapes of an archive on disk: manifest, run, project. Format in docs/archive-format.md.
+
+import type { AttributeType } from '../model/attributes.ts';
+import type { Failure } from '../model/errors.ts';
+
+/** Version of the manifest format this program writes. */
+export const MANIFEST_VERSION = 1;
+
+export interface ManifestPart {
+  /** File name, in the project's folder. */
+  name: string;
+  rows: number;
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+}
+
+export interface ManifestFile {
+  attributePath: string;
+  attributeType: AttributeType;
+  /** Decimal text as in the archive, e.g. `12.500000`; file series only. */
+  step?: string;
+  /** Below the project's files folder, with `/`; null if the server had no such file. */
+  path: string | null;
+  bytes: number;
+  sha256: string;
+}
+
+/** What the manifest says of one attribute type of a run. */
+export interface TypeCount {
+  attributes: number;
+  /** Rows of the archive: points of series, values of the rest. */
+  rows: number;
+}
+
+/** `<data>/<project>/_runs/<run>.json`: written after part_0, says that the run is there and what it is. */
+export interface Manifest {
+  format: 'neptune-exporter-run';
+  version: number;
+  status: 'complete' | 'partial';
+  projectId: string;
+  runId: string;
+  sysId?: string;
+  /** Program that wrote it, e.g. `neptune-exporter 0.1.0`. */
+  writtenBy: string;
+  /** ISO 8601, UTC. */
+  writtenAt: string;
+  source: { name: string; address: string; version?: string };
+  /** What was asked for; a run exported with a narrower selection is complete within it. */
+  selection: { attributes: 'all' | { regex: string } | { names: string[] }; classes: string[]; previews: boolean };
+  /** The run's modification time at the source when it was read, ms since 1970-01-01 UTC. */
+  modifiedAt?: number;
+  parts: ManifestPart[];
+  files: ManifestFile[];
+  counts: Partial<Record<AttributeType, TypeCount>>;
+  failures: Failure[];
+}
+
+/** A folder of the archive that holds the runs of one project. */
+export interface ArchiveProject {
+  /** Absolute path. */
+  directory: string;
+  /** Folder name, also the name of the project's files folder. */
+  diskName: string;
+  projectId: string;
+}
+
+/** A run that the archive holds: its part_0 is there. */
+export interface ArchiveRun {
+  project: ArchiveProject;
+  /** Disk name of the run, the parts' name before `_part_`. */
+  diskName: string;
+  projectId: string;
+  runId: string;
+  /** Absolute paths, in the order of their numbers. */
+  parts: string[];
+  /** Absent for a run of the official exporter. */
+  manifest?: Manifest;
+}
+
+/** What a load needs to know of a run before it reads it whole. */
+export interface RunInfo {
+  projectId: string;
+  runId: string;
+  /** `sys/custom_run_id`, if it is there. */
+  customRunId?: string;
+  /** `sys/name`. */
+  experimentName?: string;
+  /** `sys/forking/parent`: the run id of the parent. */
+  parentRunId?: string;
+  /** `sys/forking/step`. */
+  forkStep?: number;
+  /** `sys/creation_time`, ms. */
+  creationTime?: number;
+  /** `sys/modification_time`, ms. */
+  modificationTime?: number;
+  /** All attributes under `sys/`, by path. */
+  sys: ReadonlyMap<string, import('../model/batches.ts').ScalarRow>;
+}
