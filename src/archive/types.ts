@@ -77,23 +77,3 @@ export interface ArchiveRun {
   /** Absent for a run of the official exporter. */
   manifest?: Manifest;
 }
-
-/** What a load needs to know of a run before it reads it whole. */
-export interface RunInfo {
-  projectId: string;
-  runId: string;
-  /** `sys/custom_run_id`, if it is there. */
-  customRunId?: string;
-  /** `sys/name`. */
-  experimentName?: string;
-  /** `sys/forking/parent`: the run id of the parent. */
-  parentRunId?: string;
-  /** `sys/forking/step`. */
-  forkStep?: number;
-  /** `sys/creation_time`, ms. */
-  creationTime?: number;
-  /** `sys/modification_time`, ms. */
-  modificationTime?: number;
-  /** All attributes under `sys/`, by path. */
-  sys: ReadonlyMap<string, import('../model/batches.ts').ScalarRow>;
-}

@@ -1,6 +1,7 @@
 // Identity of runs, and what a user may select of them.
 
 import type { ExportClass } from './attributes.ts';
+import type { ScalarRow } from './batches.ts';
 
 /** A run as the source lists it. */
 export interface RunRef {
@@ -34,4 +35,24 @@ export interface Selection {
   classes: ReadonlySet<ExportClass>;
   /** Also points that Neptune 3 marks as previews. */
   includePreviews: boolean;
+}
+
+/** What a load needs to know of a run before it reads it whole. */
+export interface RunInfo {
+  projectId: string;
+  runId: string;
+  /** `sys/custom_run_id`, if it is there. */
+  customRunId?: string;
+  /** `sys/name`. */
+  experimentName?: string;
+  /** `sys/forking/parent`: the run id of the parent. */
+  parentRunId?: string;
+  /** `sys/forking/step`. */
+  forkStep?: number;
+  /** `sys/creation_time`, ms. */
+  creationTime?: number;
+  /** `sys/modification_time`, ms. */
+  modificationTime?: number;
+  /** All attributes under `sys/`, by path. */
+  sys: ReadonlyMap<string, ScalarRow>;
 }

@@ -1,8 +1,8 @@
 // The interface of a target: a service that runs of an archive are loaded into.
 
-import type { RunInfo } from '../archive/types.ts';
 import type { Batch } from '../model/batches.ts';
 import type { Failure } from '../model/errors.ts';
+import type { RunInfo } from '../model/runs.ts';
 
 /** Something of a run that reaches the target in another form, told to the user. */
 export interface Alteration {
