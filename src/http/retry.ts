@@ -1,0 +1,38 @@
+// When a request is tried again, how long that may go on, and how long to wait between two tries.
+
+/** Limits of trying again. Times in milliseconds. */
+export interface RetryPolicy {
+  /** Time that may go by in failed tries and pauses; waits that the server asked for by Retry-After don't count. */
+  budgetMs: number;
+  /** Upper limit of all waits asked for by Retry-After together. */
+  maxRetryAfterMs: number;
+  firstPauseMs: number;
+  maxPauseMs: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = {
+  budgetMs: 60_000,
+  maxRetryAfterMs: 3_600_000,
+  firstPauseMs: 250,
+  maxPauseMs: 15_000,
+};
+
+/** Statuses after which the same request may succeed. 501 and the other 4xx are final. */
+export function isRetryableStatus(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+}
+
+/** Milliseconds that a Retry-After header asks for: a number of seconds (also a fraction) or an HTTP date (RFC 9110, 10.2.3). */
+export function retryAfterMs(header: string | undefined, now = Date.now()): number | undefined {
+  if (header === undefined) return undefined;
+  const text = header.trim();
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** Doubling pause with jitter: between half of it and all of it, so that callers don't come back in step. */
+export function pauseMs(policy: RetryPolicy, failedTries: number): number {
+  const full = Math.min(policy.maxPauseMs, policy.firstPauseMs * 2 ** (failedTries - 1));
+  return full / 2 + (Math.random() * full) / 2;
+}

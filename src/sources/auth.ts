@@ -1,0 +1,136 @@
+// Exchange of the API token for a bearer token, and its refresh. The same in both Neptunes.
+
+import type { HttpClient } from '../http/client.ts';
+import { ExporterError } from '../model/errors.ts';
+import { asObject, asText, parseJson } from './json.ts';
+import type { ApiToken } from './token.ts';
+
+/** A token is renewed when it has less than this left (rule of the official client). */
+const MARGIN_MS = 30_000;
+
+interface Session {
+  accessToken: string;
+  refreshToken: string;
+  /** Epoch ms; undefined if the token doesn't tell. */
+  expiresAt: number | undefined;
+  clientId: string | undefined;
+  issuer: string | undefined;
+}
+
+/** Hands out bearer tokens. Many callers may ask at once: they share one exchange. */
+export class Authenticator {
+  readonly #http: HttpClient;
+  readonly #token: ApiToken;
+  #session: Session | undefined;
+  #renewal: Promise<Session> | undefined;
+
+  constructor(http: HttpClient, token: ApiToken) {
+    this.#http = http;
+    this.#token = token;
+  }
+
+  /**
+   * A bearer token that is good for at least some seconds.
+   * @param refused a token that the server has just refused: then a new one is fetched, once for all callers
+   * @throws ExporterError `token_refused`, `wrong_server`, `network`, `server`
+   */
+  async bearer(refused?: string): Promise<string> {
+    const session = this.#session;
+    const fresh = session && (session.expiresAt === undefined || session.expiresAt - Date.now() > MARGIN_MS);
+    if (session && fresh && session.accessToken !== refused) return session.accessToken;
+    this.#renewal ??= this.#renew(session).finally(() => {
+      this.#renewal = undefined;
+    });
+    return (await this.#renewal).accessToken;
+  }
+
+  async #renew(old: Session | undefined): Promise<Session> {
+    const session = (old && (await this.#refresh(old))) ?? (await this.#exchange());
+    this.#session = session;
+    return session;
+  }
+
+  async #exchange(): Promise<Session> {
+    const url = `${this.#token.address}/api/backend/v1/authorization/oauth-token`;
+    const { status, body } = await this.#http.request({
+      method: 'GET',
+      url,
+      headers: { 'x-neptune-api-token': this.#token.text, accept: 'application/json' },
+    });
+    if (status === 401 || status === 403 || status === 400) {
+      throw new ExporterError(
+        'token_refused',
+        `The server ${this.#token.address} refuses the API token (HTTP ${status}).`,
+        {
+          hint: 'Is it from this Neptune, and still valid? Create a new one there.',
+          status,
+        },
+      );
+    }
+    if (status !== 200) throw noNeptune(this.#token.address, `it answers HTTP ${status} to the token exchange`);
+    let answer: Record<string, unknown>;
+    try {
+      answer = asObject(parseJson(body));
+    } catch (error) {
+      throw noNeptune(this.#token.address, 'its answer to the token exchange is no JSON', error);
+    }
+    return session(asText(answer.accessToken, 'accessToken'), asText(answer.refreshToken, 'refreshToken'));
+  }
+
+  /** Undefined if the server won't refresh: then the API token is exchanged again. */
+  async #refresh(old: Session): Promise<Session | undefined> {
+    if (!old.issuer || !old.clientId) return undefined;
+    if (!URL.canParse(old.issuer)) return undefined;
+    const secondsLeft = old.expiresAt === undefined ? 0 : (old.expiresAt - Date.now() - MARGIN_MS) / 1000;
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: old.refreshToken,
+      client_id: old.clientId,
+      expires_in: String(secondsLeft),
+    });
+    const answered = await this.#http
+      .request({
+        method: 'POST',
+        url: `${old.issuer}/protocol/openid-connect/token`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+        body: form.toString(),
+        retry: { budgetMs: 10_000 },
+      })
+      .catch((error: unknown) => {
+        if (error instanceof ExporterError && error.code !== 'interrupted') return undefined;
+        throw error;
+      });
+    if (answered?.status !== 200) return undefined;
+    try {
+      const answer = asObject(parseJson(answered.body));
+      return session(asText(answer.access_token, 'access_token'), asText(answer.refresh_token, 'refresh_token'));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function noNeptune(address: string, why: string, cause?: unknown): ExporterError {
+  return new ExporterError('wrong_server', `${address} does not look like a Neptune server: ${why}.`, {
+    hint: 'Check the address in the API token, and whether a proxy stands in between.',
+    cause,
+  });
+}
+
+/** Reads the claims of the JWT; its signature is the server's business. */
+function session(accessToken: string, refreshToken: string): Session {
+  let claims: Record<string, unknown> = {};
+  try {
+    claims = asObject(parseJson(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url')));
+  } catch {
+    // A token that isn't a JWT tells nothing about its end: it is used until the server refuses it.
+  }
+  const { exp, azp, iss } = claims;
+  return {
+    accessToken,
+    refreshToken,
+    expiresAt: typeof exp === 'number' ? exp * 1000 : undefined,
+    clientId: typeof azp === 'string' ? azp : undefined,
+    issuer: typeof iss === 'string' ? iss.replace(/\/+$/, '') : undefined,
+  };
+}

@@ -1,0 +1,246 @@
+// The hot path: the answer of series/float, read series by series from the stream straight into typed arrays.
+
+import type { FloatSeriesBatch } from '../../model/batches.ts';
+import { setInt64, words } from '../../model/int64.ts';
+import { MICRO, microOfStep } from '../../model/steps.ts';
+import { ProtobufReader, truncated } from './protobuf.ts';
+
+/** Points of one series in one answer. */
+export interface FloatSeriesAnswer {
+  requestId: string;
+  points: Omit<FloatSeriesBatch, 'path'>;
+  /** Whether no step is smaller than the one before it. */
+  ordered: boolean;
+  firstStep: number;
+  /** Step of the last point as the server wrote it, for the next page. */
+  lastStep: number;
+}
+
+/**
+ * Splits the stream into the messages of the single series and decodes each when it is complete, so that memory holds
+ * one series' page and not the answer.
+ * @throws ExporterError `bad_answer` if the stream ends inside a message
+ */
+export async function* decodeFloatSeries(body: AsyncIterable<Uint8Array>): AsyncGenerator<FloatSeriesAnswer> {
+  for await (const message of topLevelMessages(body)) yield decodeSeries(message);
+}
+
+/** The messages of field 1 of the outermost message, each whole. */
+async function* topLevelMessages(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  // A message that spans chunks is gathered in a list: joining at each chunk would cost its square.
+  let gathered: Buffer[] = [];
+  let missing = 0;
+  for await (const chunk of body) {
+    let buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (missing > 0) {
+      if (buffer.length < missing) {
+        gathered.push(buffer);
+        missing -= buffer.length;
+        continue;
+      }
+      gathered.push(buffer.subarray(0, missing));
+      yield Buffer.concat(gathered);
+      buffer = buffer.subarray(missing);
+      gathered = [];
+      missing = 0;
+    }
+    if (rest.length > 0) buffer = Buffer.concat([rest, buffer]);
+    let position = 0;
+    for (;;) {
+      const head = readHead(buffer, position);
+      if (head === undefined) break;
+      const end = head.start + head.length;
+      if (end > buffer.length) {
+        gathered = [buffer.subarray(head.start)];
+        missing = end - buffer.length;
+        position = buffer.length;
+        break;
+      }
+      if (head.field === 1) yield buffer.subarray(head.start, end);
+      position = end;
+    }
+    rest = buffer.subarray(position);
+  }
+  if (missing > 0 || rest.length > 0) throw truncated();
+}
+
+/** Tag and length at the beginning of a field; undefined if they aren't complete yet. */
+function readHead(buffer: Buffer, at: number): { field: number; start: number; length: number } | undefined {
+  if (at >= buffer.length) return undefined;
+  const tag = buffer[at]!;
+  // The answer has one field, number 1; anything else of this message would be news, but then as bytes too.
+  if ((tag & 7) !== 2 || tag >= 0x80) throw truncated();
+  let length = 0;
+  let scale = 1;
+  for (let position = at + 1; position < buffer.length; position++) {
+    const byte = buffer[position]!;
+    length += (byte & 0x7f) * scale;
+    if (byte < 0x80) return { field: tag >> 3, start: position + 1, length };
+    scale *= 128;
+    if (scale > 2 ** 35) throw truncated();
+  }
+  return undefined;
+}
+
+function decodeSeries(message: Buffer): FloatSeriesAnswer {
+  try {
+    return decodeFields(message);
+  } catch (error) {
+    // DataView's word for a double that reaches beyond the message.
+    throw error instanceof RangeError ? truncated() : error;
+  }
+}
+
+function decodeFields(message: Buffer): FloatSeriesAnswer {
+  const reader = new ProtobufReader(message);
+  let requestId = '';
+  let values: [start: number, end: number] | undefined;
+  for (let field = reader.next(); field; field = reader.next()) {
+    if (field === 1) requestId = reader.text();
+    else if (field === 2) values = reader.span();
+    else reader.skip();
+  }
+  return { requestId, ...decodePoints(message, values?.[0] ?? 0, values?.[1] ?? 0) };
+}
+
+const POINT_TAG = 0x12; // field 2, bytes
+
+/** ProtoFloatSeriesValuesDTO between two positions: 1 total_item_count, 2 values. */
+function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSeriesAnswer, 'requestId'> {
+  const count = countPoints(buffer, start, end);
+  const steps = new BigInt64Array(count);
+  const timestamps = new BigInt64Array(count);
+  const values = new Float64Array(count);
+  const stepWords = words(steps);
+  const timeWords = words(timestamps);
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+  let lastStep = Number.NEGATIVE_INFINITY;
+  let firstStep = 0;
+  let ordered = true;
+  let index = 0;
+  for (let at = start; at < end; ) {
+    const tag = buffer[at++]!;
+    if (tag !== POINT_TAG) {
+      at = skipField(buffer, at, end, tag);
+      continue;
+    }
+    let length = buffer[at++]!;
+    if (length >= 0x80) length = (length & 0x7f) | (buffer[at++]! << 7);
+    const stop = at + length;
+    let step = 0;
+    let value = 0;
+    while (at < stop) {
+      const field = buffer[at++]!;
+      if (field === 0x11) {
+        step = view.getFloat64(at, true);
+        at += 8;
+      } else if (field === 0x19) {
+        value = view.getFloat64(at, true);
+        at += 8;
+      } else if (field === 0x08) {
+        at = readTimestamp(buffer, at, stop, timestamps, timeWords, index);
+      } else {
+        at = skipField(buffer, at, stop, field);
+      }
+    }
+    if (at !== stop) throw truncated();
+    const whole = step * MICRO;
+    // Whole steps in the safe range are the rule; the rest goes the exact way.
+    if (Number.isInteger(step) && whole <= Number.MAX_SAFE_INTEGER && whole >= 0) setInt64(stepWords, index, whole);
+    else storeStep(steps, stepWords, index, step);
+    values[index] = value;
+    if (step < lastStep) ordered = false;
+    if (index === 0) firstStep = step;
+    lastStep = step;
+    index++;
+  }
+  return { ordered, firstStep, points: { kind: 'float_series', length: count, steps, timestamps, values }, lastStep };
+}
+
+function storeStep(steps: BigInt64Array, view: Int32Array, index: number, step: number): void {
+  const micro = microOfStep(step);
+  if (typeof micro === 'bigint') steps[index] = micro;
+  else setInt64(view, index, micro);
+}
+
+/** Walks over the lengths once, so that the columns get their exact size; also proves that all bounds are sound. */
+function countPoints(buffer: Buffer, start: number, end: number): number {
+  let count = 0;
+  let at = start;
+  while (at < end) {
+    const tag = buffer[at++]!;
+    if (tag !== POINT_TAG) {
+      at = skipField(buffer, at, end, tag);
+      continue;
+    }
+    let length = buffer[at++]!;
+    if (length >= 0x80) {
+      const high = buffer[at++]!;
+      // A point has some 27 bytes; two bytes of length are plenty.
+      if (high >= 0x80) throw truncated();
+      length = (length & 0x7f) | (high << 7);
+    }
+    at += length;
+    count++;
+  }
+  if (at !== end) throw truncated();
+  return count;
+}
+
+/** int64 varint: six bytes for today's times; negative ones take ten and go by bigint. */
+function readTimestamp(
+  buffer: Buffer,
+  at: number,
+  stop: number,
+  column: BigInt64Array,
+  view: Int32Array,
+  index: number,
+): number {
+  let low = 0;
+  let scale = 1;
+  for (let position = at; position < stop && position < at + 7; position++) {
+    const byte = buffer[position]!;
+    low += (byte & 0x7f) * scale;
+    if (byte < 0x80) {
+      setInt64(view, index, low);
+      return position + 1;
+    }
+    scale *= 128;
+  }
+  let value = 0n;
+  let shift = 0n;
+  for (let position = at; position < stop && shift < 70n; position++) {
+    const byte = buffer[position]!;
+    value |= BigInt(byte & 0x7f) << shift;
+    shift += 7n;
+    if (byte < 0x80) {
+      column[index] = BigInt.asIntN(64, value);
+      return position + 1;
+    }
+  }
+  throw truncated();
+}
+
+function skipField(buffer: Buffer, at: number, end: number, tag: number): number {
+  if (tag >= 0x80) throw truncated();
+  const wire = tag & 7;
+  let next = at;
+  if (wire === 1) next += 8;
+  else if (wire === 5) next += 4;
+  else if (wire === 0 || wire === 2) {
+    let length = 0;
+    let scale = 1;
+    for (;;) {
+      if (next >= end) throw truncated();
+      const byte = buffer[next++]!;
+      length += (byte & 0x7f) * scale;
+      if (byte < 0x80) break;
+      scale *= 128;
+      if (scale > 2 ** 63) throw truncated();
+    }
+    if (wire === 2) next += length;
+  } else throw truncated();
+  if (next > end) throw truncated();
+  return next;
+}

@@ -1,0 +1,147 @@
+// Reading of float series: which series go into one request, how many points of each, and what is asked for next.
+
+import { ConsumerError } from '../../http/client.ts';
+import { forEachLimited } from '../../http/limits.ts';
+import { ExporterError } from '../../model/errors.ts';
+import { decodeFloatSeries, type FloatSeriesAnswer } from './float-points.ts';
+import { failureOfSeries, handOver, holder, isolating, type SeriesRef, type Work } from './work.ts';
+
+/** The server's limit of points a request, over all its series. */
+const POINTS_PER_REQUEST = 1_000_000;
+/** The server's limit of series a request. */
+const SERIES_PER_REQUEST = 10_000;
+/** Most points of one series an answer: bounds the memory that one message takes. */
+const POINTS_PER_SERIES = 100_000;
+
+const PATH = '/api/leaderboard/v1/proto/attributes/series/float';
+
+/** Reads all points of float series into the sink. Series that fail for good are told to it. */
+export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<void> {
+  await forEachLimited(packRequests(series), work.concurrency, (group) =>
+    isolating(
+      group.map((one): Reading => ({ series: one, afterStep: undefined, answered: false, done: false })),
+      (readings, budgetMs) => readGroup(work, readings, budgetMs),
+      ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
+    ),
+  );
+}
+
+/**
+ * Puts series of about the same length together, so that a request can allow each all its points and stays below the
+ * server's limit. The last step + 1 is the length where steps count by ones, which is the rule; where it is not, the
+ * request just needs another round.
+ */
+export function packRequests(series: SeriesRef[]): SeriesRef[][] {
+  const sorted = [...series].sort((a, b) => expectedPoints(a) - expectedPoints(b));
+  const groups: SeriesRef[][] = [];
+  let group: SeriesRef[] = [];
+  for (const one of sorted) {
+    const room = POINTS_PER_REQUEST / expectedPoints(one);
+    if (group.length > 0 && (group.length + 1 > room || group.length >= SERIES_PER_REQUEST)) {
+      groups.push(group);
+      group = [];
+    }
+    group.push(one);
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
+}
+
+/** One more than the points that are likely: an answer that isn't full needs no second request to see the end. */
+function expectedPoints({ lastStep }: SeriesRef): number {
+  if (lastStep === undefined || !(lastStep >= 0)) return 1000;
+  return Math.min(POINTS_PER_SERIES, Math.floor(lastStep) + 2);
+}
+
+/** How far a series has been read. */
+interface Reading {
+  series: SeriesRef;
+  afterStep: number | undefined;
+  answered: boolean;
+  /** All points are delivered. */
+  done: boolean;
+}
+
+async function readGroup(work: Work, readings: Reading[], budgetMs: number | undefined): Promise<void> {
+  let open = readings.filter((reading) => !reading.done);
+  let askedAgain = false;
+  while (open.length > 0) {
+    await readPage(work, open, budgetMs);
+    const silent = open.filter((reading) => !reading.answered);
+    open = open.filter((reading) => reading.answered && !reading.done);
+    // A series that the server lists, but leaves out of its answer, is asked for once more: an answer cut at the
+    // border of two messages looks just like this. After that it has no points of its own.
+    if (silent.length > 0 && !askedAgain) {
+      askedAgain = true;
+      open.push(...silent);
+    }
+  }
+}
+
+/** One request: the next points of each reading. */
+async function readPage(work: Work, readings: Reading[], budgetMs: number | undefined): Promise<void> {
+  const limit = Math.max(1, Math.min(POINTS_PER_SERIES, Math.floor(POINTS_PER_REQUEST / readings.length)));
+  // What an interrupted try has delivered is not asked for again: the body is made anew for each try.
+  const pending = new Map(readings.map((reading, index) => [String(index), reading]));
+  let delivered = 0;
+  let deliveredBefore = 0;
+  await work.api.stream(
+    {
+      path: PATH,
+      signal: work.signal,
+      body: () => requestBody(work, pending, limit),
+      progressed: () => {
+        const progress = delivered > deliveredBefore;
+        deliveredBefore = delivered;
+        return progress;
+      },
+      ...(budgetMs === undefined ? {} : { budgetMs }),
+    },
+    async ({ body }) => {
+      for await (const answer of decodeFloatSeries(body)) {
+        const reading = pending.get(answer.requestId);
+        if (!reading) continue;
+        checkOrder(reading, answer);
+        pending.delete(answer.requestId);
+        reading.answered = true;
+        delivered++;
+        reading.done = answer.points.length < limit;
+        if (answer.points.length === 0) continue;
+        reading.afterStep = answer.lastStep;
+        try {
+          await handOver(work.sink.batch(reading.series.run, { ...answer.points, path: reading.series.path }));
+        } catch (error) {
+          throw new ConsumerError(error);
+        }
+      }
+    },
+  );
+}
+
+function requestBody(work: Work, pending: Map<string, Reading>, limit: number): string {
+  const requests = [...pending].map(([requestId, { series, afterStep }]) => ({
+    requestId,
+    ...(afterStep === undefined ? {} : { afterStep }),
+    series: {
+      holder: { identifier: holder(series.run), type: 'experiment' },
+      attribute: series.path,
+      // Only the run's own points, as the official exporter asks: a parent's points are in the parent's rows.
+      lineage: 'NONE',
+      lineageEntityType: 'RUN',
+      includePreview: work.includePreviews,
+    },
+  }));
+  return JSON.stringify({
+    requests,
+    perSeriesPointsLimit: limit,
+    stepRange: { from: null, to: null },
+    order: 'ascending',
+  });
+}
+
+/** Points must come after the last page and in order, or pages would lose or repeat some. */
+function checkOrder({ series, afterStep }: Reading, { ordered, firstStep, points }: FloatSeriesAnswer): void {
+  const goesOn = points.length === 0 || afterStep === undefined || firstStep > afterStep;
+  if (ordered && goesOn) return;
+  throw new ExporterError('bad_answer', `The points of ${series.path} don't come in the order of their steps.`);
+}

@@ -1,0 +1,76 @@
+// Listing of runs and projects.
+
+import { ExporterError } from '../../model/errors.ts';
+import type { RunFilter, RunRef } from '../../model/runs.ts';
+import { asArray, asObject, asText } from '../json.ts';
+import type { Neptune3Api } from './api.ts';
+import { decodeEntries, type FoundRun } from './messages.ts';
+import { ProtobufReader } from './protobuf.ts';
+import { runsQuery } from './selection.ts';
+
+/** The server's limit of entries a page. */
+const PAGE = 10_000;
+const PROJECT_PAGE = 200;
+
+/**
+ * Runs that pass the filter, page by page. Pages are cut by offset over `sys/id`, which is unique and never changes; a
+ * run that comes twice because others were created meanwhile is passed on once.
+ */
+export async function* listRuns(
+  api: Neptune3Api,
+  projectId: string,
+  filter: RunFilter,
+  signal?: AbortSignal,
+): AsyncGenerator<RunRef[]> {
+  const path = `/api/leaderboard/v1/proto/leaderboard/entries/search/?projectIdentifier=${encodeURIComponent(projectId)}&type=run`;
+  const seen = new Set<string>();
+  for (let offset = 0; ; offset += PAGE) {
+    const body = JSON.stringify({
+      attributeFilters: ['sys/custom_run_id', 'sys/id', 'sys/modification_time'].map((name) => ({ path: name })),
+      pagination: { limit: PAGE, offset },
+      experimentLeader: false,
+      query: { query: runsQuery(filter) },
+      sorting: { dir: 'ascending', sortBy: { name: 'sys/id', type: 'string' } },
+    });
+    const page = await api.call({ path, body, ...(signal ? { signal } : {}) }, (answer) =>
+      decodeEntries(new ProtobufReader(answer)),
+    );
+    const fresh = page.runs.map((run) => runRef(projectId, run)).filter((run) => !seen.has(run.sysId));
+    for (const run of fresh) seen.add(run.sysId);
+    if (fresh.length > 0) yield fresh;
+    if (page.runs.length < PAGE) return;
+  }
+}
+
+function runRef(projectId: string, run: FoundRun): RunRef {
+  const ref: RunRef = { projectId, runId: '', sysId: '' };
+  for (const attribute of run.attributes) {
+    if (attribute.kind !== 'scalar') continue;
+    const { path, value } = attribute.row;
+    if (path === 'sys/custom_run_id' && typeof value === 'string') ref.runId = value;
+    else if (path === 'sys/id' && typeof value === 'string') ref.sysId = value;
+    else if (path === 'sys/modification_time' && typeof value === 'bigint') ref.modifiedAt = Number(value);
+  }
+  if (ref.sysId === '') throw new ExporterError('bad_answer', 'The server lists a run without sys/id.');
+  if (ref.runId === '') ref.runId = ref.sysId;
+  return ref;
+}
+
+/** Project paths of a workspace; the same call as the official exporter's, which is Neptune 2's. */
+export async function listProjects(api: Neptune3Api, workspace: string): Promise<string[]> {
+  const projects: string[] = [];
+  for (let offset = 0; ; ) {
+    const query = new URLSearchParams({
+      organizationIdentifier: workspace,
+      offset: String(offset),
+      limit: String(PROJECT_PAGE),
+    });
+    const answer = await api.json({ path: `/api/backend/v1/projects?${query}` });
+    const entries = asArray(answer.entries, 'entries').map(asObject);
+    for (const entry of entries) {
+      projects.push(`${asText(entry.organizationName, 'organizationName')}/${asText(entry.name, 'name')}`);
+    }
+    offset += entries.length;
+    if (entries.length === 0 || offset >= Number(answer.matchingItemCount ?? 0)) return projects;
+  }
+}

@@ -1,0 +1,88 @@
+// What the readers of one batch of runs share: the runs by their sys id, the sink, and how failures are told apart.
+
+import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
+import type { RunRef } from '../../model/runs.ts';
+import type { RunSink } from '../source.ts';
+import type { Neptune3Api } from './api.ts';
+
+export interface Work {
+  api: Neptune3Api;
+  sink: RunSink;
+  signal: AbortSignal;
+  includePreviews: boolean;
+  /** Requests that one reader keeps in flight. */
+  concurrency: number;
+}
+
+/** A series of one run. */
+export interface SeriesRef {
+  run: RunRef;
+  path: string;
+  type: 'float_series' | 'string_series' | 'histogram_series' | 'file_series';
+  /** Step of the last point where the server told: a guess at the number of points, no more. */
+  lastStep: number | undefined;
+}
+
+/** The id by which series are asked for: `workspace/project/KEY-1`. */
+export function holder(run: RunRef): string {
+  return `${run.projectId}/${run.sysId}`;
+}
+
+/** Thrown by a sink: the destination is broken, which no other request can mend. */
+export class SinkError extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** Hands something to the sink, marking its rejections. */
+export async function handOver(delivery: Promise<void>): Promise<void> {
+  try {
+    await delivery;
+  } catch (error) {
+    throw new SinkError(error);
+  }
+}
+
+/** True for what concerns every run: going on would only fail again. */
+export function isFatal(error: unknown): boolean {
+  if (error instanceof SinkError) return true;
+  return (
+    error instanceof ExporterError && ['interrupted', 'token_refused', 'access_denied', 'disk'].includes(error.code)
+  );
+}
+
+/** Time for halves of a request that failed as a whole: the fault is rarely the network's by then. */
+export const SPLIT_BUDGET_MS = 5_000;
+
+/**
+ * Does `task` for all items in one request. If that fails for good, halves the items until the ones that fail stand
+ * alone, and tells these: one bad attribute must not take others with it.
+ * @throws what is fatal (see `isFatal`)
+ */
+export async function isolating<T>(
+  items: T[],
+  task: (items: T[], budgetMs: number | undefined) => Promise<void>,
+  failed: (item: T, error: unknown) => void,
+  budgetMs?: number,
+): Promise<void> {
+  if (items.length === 0) return;
+  try {
+    await task(items, budgetMs);
+  } catch (error) {
+    if (isFatal(error)) throw error;
+    // No network: halves would fail the same way, each after its own time.
+    const alone = items.length === 1 || (error instanceof ExporterError && error.code === 'network');
+    if (alone) {
+      for (const item of items) failed(item, error);
+      return;
+    }
+    const middle = Math.ceil(items.length / 2);
+    await isolating(items.slice(0, middle), task, failed, SPLIT_BUDGET_MS);
+    await isolating(items.slice(middle), task, failed, SPLIT_BUDGET_MS);
+  }
+}
+
+export function failureOfSeries(series: SeriesRef, error: unknown): Failure {
+  return failureOf(error, { path: series.path, type: series.type });
+}

@@ -1,0 +1,107 @@
+// One run on its way into the archive: its parts, its files, its failures, and at the end its manifest.
+
+import { join } from 'node:path';
+import { writeManifest } from '../archive/manifest.ts';
+import { diskName, FileNamer } from '../archive/names.ts';
+import { MANIFEST_VERSION } from '../archive/types.ts';
+import { RunWriter } from '../archive/writer.ts';
+import type { FileType } from '../model/attributes.ts';
+import { type Batch, rowCount } from '../model/batches.ts';
+import type { Failure } from '../model/errors.ts';
+import type { RunRef, Selection } from '../model/runs.ts';
+import type { RemoteFile, Source } from '../sources/source.ts';
+import { FileRows } from './file-rows.ts';
+import { recordSelection } from './selection-record.ts';
+
+export interface RunExportOptions {
+  source: Source;
+  selection: Selection;
+  dataPath: string;
+  filesPath: string;
+  writtenBy: string;
+}
+
+type FileAttributes = { path: string; mimeType?: string; type: FileType | 'file_series' }[];
+
+export class RunExport {
+  readonly #run: RunRef;
+  readonly #options: RunExportOptions;
+  readonly #writer: RunWriter;
+  readonly failures: Failure[] = [];
+  #files: FileRows | undefined;
+  #rows = 0;
+
+  private constructor(run: RunRef, options: RunExportOptions, writer: RunWriter) {
+    this.#run = run;
+    this.#options = options;
+    this.#writer = writer;
+  }
+
+  /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
+  static async open(run: RunRef, options: RunExportOptions): Promise<RunExport> {
+    const { dataPath } = options;
+    const writer = await RunWriter.create({ dataPath, projectId: run.projectId, runId: run.runId, replace: true });
+    return new RunExport(run, options, writer);
+  }
+
+  async append(batch: Batch): Promise<void> {
+    await this.#writer.append(batch);
+    this.#rows += rowCount(batch);
+  }
+
+  fileAttributes(attributes: FileAttributes): void {
+    const folder = join(this.#options.filesPath, diskName(this.#run.projectId));
+    const namer = new FileNamer({ projectFilesDir: folder, runId: this.#run.runId, attributes });
+    this.#files = new FileRows(folder, namer, (batch) => this.append(batch));
+  }
+
+  /** @returns bytes that came; 0 if the file failed, which is then among the failures */
+  async file(file: RemoteFile): Promise<number> {
+    if (!this.#files) this.fileAttributes([{ path: file.attributePath, type: file.type }]);
+    const outcome = await this.#files!.add(file);
+    if ('bytes' in outcome) return outcome.bytes;
+    this.failures.push(outcome.failure);
+    return 0;
+  }
+
+  failure(failure: Failure): void {
+    this.failures.push(failure);
+  }
+
+  /** The run as a whole could not be read: there is nothing to put in place. */
+  get unreadable(): boolean {
+    return this.failures.some((failure) => failure.attributePath === undefined);
+  }
+
+  /** Puts the run in place: parts first, part_0 last, then the manifest. @throws ExporterError `disk` */
+  async finish(): Promise<{ rows: number; files: number; bytes: number; failures: Failure[] }> {
+    await this.#files?.flush();
+    const { parts, counts } = await this.#writer.finish();
+    const { source, selection, dataPath, writtenBy } = this.#options;
+    const files = (this.#files?.manifest ?? []).sort((a, b) => ((a.path ?? '') < (b.path ?? '') ? -1 : 1));
+    await writeManifest(dataPath, {
+      format: 'neptune-exporter-run',
+      version: MANIFEST_VERSION,
+      status: this.failures.length > 0 ? 'partial' : 'complete',
+      projectId: this.#run.projectId,
+      runId: this.#run.runId,
+      sysId: this.#run.sysId,
+      writtenBy,
+      writtenAt: new Date().toISOString(),
+      source: { name: source.name, address: source.address },
+      selection: recordSelection(selection),
+      ...(this.#run.modifiedAt === undefined ? {} : { modifiedAt: this.#run.modifiedAt }),
+      parts,
+      files,
+      counts,
+      failures: this.failures,
+    });
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    return { rows: this.#rows, files: files.length, bytes, failures: this.failures };
+  }
+
+  /** Leaves nothing of the run behind but downloaded files, which the next export takes over. */
+  async abort(): Promise<void> {
+    await this.#writer.abort();
+  }
+}
