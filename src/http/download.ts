@@ -1,8 +1,7 @@
 // Downloads one file to disk: hashes on the way, resumes after a cut, checks the length, puts the file in place only when whole.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { diskError, onDisk } from '../model/disk-error.ts';
 import { ExporterError } from '../model/errors.ts';
@@ -32,16 +31,11 @@ const MAX_REFUSALS = 3;
 const REFUSED = new Set([400, 401, 403]);
 
 /**
- * Fetches a file. A file of the right size that an interrupted export left at the target is taken as it is: files get
- * their final name only when whole.
+ * Fetches a file; one that is there already is replaced at the end.
  * @throws ExporterError `not_found` if there is no such file, `network`, `server`, `disk`
  */
 export async function download(options: DownloadOptions): Promise<Downloaded> {
-  const { target, size } = options;
-  if (size !== undefined) {
-    const there = await stat(target).catch(() => undefined);
-    if (there?.isFile() && there.size === size) return { bytes: size, sha256: await hashFile(target) };
-  }
+  const { target } = options;
   const partial = `${target}.download`;
   const file = await onDisk(async () => {
     await mkdir(dirname(target), { recursive: true });
@@ -171,10 +165,4 @@ function final(error: unknown): ConsumerError {
 function rangeStart(contentRange: string | undefined): number | undefined {
   const match = /^bytes (\d+)-/.exec(contentRange ?? '');
   return match ? Number(match[1]) : undefined;
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -16,9 +16,11 @@ export interface RemoteFile {
   /** Bytes, where the source tells. */
   size?: number;
   mimeType?: string;
+  /** What names this very content at the source, so that a copy from an interrupted export can be told from another's. */
+  origin: string;
   /**
-   * Fetches the content to exactly this path: resumes what an earlier try left beside it, checks the length, and puts
-   * the file in place only when whole. Retries by itself; a rejection is final.
+   * Fetches the content to exactly this path: goes on after a cut, checks the length, and puts the file
+   * in place only when whole. Retries by itself; a rejection is final.
    * @throws ExporterError `not_found` if the server has no such file
    */
   download(target: string): Promise<{ bytes: number; sha256: string }>;

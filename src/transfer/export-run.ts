@@ -10,7 +10,9 @@ import { type Batch, rowCount } from '../model/batches.ts';
 import type { Failure } from '../model/errors.ts';
 import type { RunRef, Selection } from '../model/runs.ts';
 import type { RemoteFile, Source } from '../sources/source.ts';
+import { DownloadJournal } from './download-journal.ts';
 import { FileRows } from './file-rows.ts';
+import type { RunFolders } from './run-folders.ts';
 import { recordSelection } from './selection-record.ts';
 
 export interface RunExportOptions {
@@ -19,6 +21,7 @@ export interface RunExportOptions {
   dataPath: string;
   filesPath: string;
   writtenBy: string;
+  folders: RunFolders;
 }
 
 type FileAttributes = { path: string; mimeType?: string; type: FileType | 'file_series' }[];
@@ -27,21 +30,27 @@ export class RunExport {
   readonly #run: RunRef;
   readonly #options: RunExportOptions;
   readonly #writer: RunWriter;
+  readonly #journal: DownloadJournal;
   readonly failures: Failure[] = [];
   #files: FileRows | undefined;
   #rows = 0;
 
-  private constructor(run: RunRef, options: RunExportOptions, writer: RunWriter) {
+  private constructor(run: RunRef, options: RunExportOptions, writer: RunWriter, journal: DownloadJournal) {
     this.#run = run;
     this.#options = options;
     this.#writer = writer;
+    this.#journal = journal;
   }
 
   /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
   static async open(run: RunRef, options: RunExportOptions): Promise<RunExport> {
     const { dataPath } = options;
     const writer = await RunWriter.create({ dataPath, projectId: run.projectId, runId: run.runId, replace: true });
-    return new RunExport(run, options, writer);
+    const journal = await DownloadJournal.open(
+      join(writer.directory, '_runs', `${writer.diskName}.downloads.jsonl`),
+      join(options.filesPath, diskName(run.projectId)),
+    );
+    return new RunExport(run, options, writer, journal);
   }
 
   async append(batch: Batch): Promise<void> {
@@ -51,8 +60,11 @@ export class RunExport {
 
   fileAttributes(attributes: FileAttributes): void {
     const folder = join(this.#options.filesPath, diskName(this.#run.projectId));
-    const namer = new FileNamer({ projectFilesDir: folder, runId: this.#run.runId, attributes });
-    this.#files = new FileRows(folder, namer, (batch) => this.append(batch));
+    const { runId } = this.#run;
+    const plainFolder = this.#options.folders.plainFolder(runId);
+    const own = plainFolder === undefined ? {} : { plainFolder };
+    const namer = new FileNamer({ projectFilesDir: folder, runId, attributes, ...own });
+    this.#files = new FileRows(folder, namer, this.#journal, (batch) => this.append(batch));
   }
 
   /** @returns bytes that came; 0 if the file failed, which is then among the failures */
@@ -96,6 +108,8 @@ export class RunExport {
       counts,
       failures: this.failures,
     });
+    // A partial run is exported again: what it has of its files need not come a second time.
+    if (this.failures.length === 0) await this.#journal.remove();
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     return { rows: this.#rows, files: files.length, bytes, failures: this.failures };
   }

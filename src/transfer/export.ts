@@ -9,6 +9,7 @@ import type { Source } from '../sources/source.ts';
 import { RunExport } from './export-run.ts';
 import { sinkFor } from './export-sink.ts';
 import { type Progress, silentProgress } from './progress.ts';
+import { RunFolders } from './run-folders.ts';
 import { coversSelection } from './selection-record.ts';
 
 export interface ExportOptions {
@@ -97,6 +98,8 @@ async function exportProject(projectId: string, options: Settled, result: Export
   progress.project(projectId, listed.length);
   const wanted = await withoutWhole(listed, options, result);
   if (listed.length === 0) logger.info(`${projectId}: no runs match.`);
+  const ids = listed.map(({ runId }) => runId);
+  const folders = await RunFolders.of(projectId, ids, options.dataPath, options.filesPath);
   const batches: RunRef[][] = [];
   for (let at = 0; at < wanted.length; at += BATCH) batches.push(wanted.slice(at, at + BATCH));
   // One failing batch stops the others at once: their writers must not go on behind the error's back.
@@ -104,7 +107,7 @@ async function exportProject(projectId: string, options: Settled, result: Export
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   await forEachLimited(batches, BATCHES_AT_ONCE, async (batch) => {
     try {
-      await exportBatch(batch, { ...options, signal }, result);
+      await exportBatch(batch, { ...options, folders, signal }, result);
     } catch (error) {
       stop.abort(error);
       throw error;
@@ -157,7 +160,7 @@ async function withoutWhole(runs: RunRef[], options: Settled, result: ExportResu
 
 async function exportBatch(
   batch: RunRef[],
-  options: Settled & { signal: AbortSignal },
+  options: Settled & { folders: RunFolders; signal: AbortSignal },
   result: ExportResult,
 ): Promise<void> {
   const { progress, errors } = options;

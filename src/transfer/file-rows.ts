@@ -7,6 +7,7 @@ import type { Batch, FileRow } from '../model/batches.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
 import type { RemoteFile } from '../sources/source.ts';
+import type { DownloadJournal } from './download-journal.ts';
 
 /** Rows that wait at most before they go to the writer. */
 const ROWS_AT_ONCE = 256;
@@ -23,13 +24,20 @@ export class FileRows {
   readonly manifest: ManifestFile[] = [];
   readonly #projectFolder: string;
   readonly #namer: FileNamer;
+  readonly #journal: DownloadJournal;
   readonly #append: (batch: Batch) => Promise<void>;
   #files: FileRow[] = [];
   readonly #series = new Map<string, SeriesRow[]>();
   #waiting = 0;
 
-  constructor(projectFolder: string, namer: FileNamer, append: (batch: Batch) => Promise<void>) {
+  constructor(
+    projectFolder: string,
+    namer: FileNamer,
+    journal: DownloadJournal,
+    append: (batch: Batch) => Promise<void>,
+  ) {
     this.#projectFolder = projectFolder;
+    this.#journal = journal;
     this.#namer = namer;
     this.#append = append;
   }
@@ -44,7 +52,7 @@ export class FileRows {
       ...(file.mimeType === undefined ? {} : { mimeType: file.mimeType }),
     });
     try {
-      const { bytes, sha256 } = await file.download(join(this.#projectFolder, path));
+      const { bytes, sha256 } = await this.#fetch(file, path);
       this.manifest.push({
         attributePath: file.attributePath,
         attributeType: file.type,
@@ -60,6 +68,15 @@ export class FileRows {
       await this.#row(file, null);
       return { failure: failureOf(error, { path: file.attributePath, type: file.type }) };
     }
+  }
+
+  /** Takes over what an interrupted export of this run has fetched already. */
+  async #fetch(file: RemoteFile, path: string): Promise<{ bytes: number; sha256: string }> {
+    const there = await this.#journal.find(path, file.origin);
+    if (there) return there;
+    const fetched = await file.download(join(this.#projectFolder, path));
+    this.#journal.add({ path, origin: file.origin, ...fetched });
+    return fetched;
   }
 
   async #row(file: RemoteFile, path: string | null): Promise<void> {

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { HttpClient } from '../../src/http/client.ts';
 import { download } from '../../src/http/download.ts';
@@ -115,14 +115,17 @@ test('a missing file is told as such, at once', async (context) => {
   assert.equal(requests.length, 1);
 });
 
-test('a whole file from before is taken, a short one is not', async (context) => {
-  const { requests, target, fetch } = await setUp(context, (request, response) =>
-    response.end(send(request, response)),
-  );
-  await fetch();
-  await fetch();
-  assert.equal(requests.length, 1);
-  writeFileSync(target, CONTENT.subarray(0, 10));
+test('a file from before is replaced only by a whole one', async (context) => {
+  let cut = true;
+  const { target, fetch } = await setUp(context, (request, response) => {
+    if (cut) response.end('short');
+    else response.end(send(request, response));
+  });
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, 'old');
+  await assert.rejects(fetch());
+  assert.equal(readFileSync(target, 'utf8'), 'old');
+  cut = false;
   assert.equal((await fetch()).sha256, SHA256);
   assert.ok(readFileSync(target).equals(CONTENT));
 });

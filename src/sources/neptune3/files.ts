@@ -60,6 +60,7 @@ function remote(
 ): RemoteFile {
   return {
     ...known,
+    origin: ref.path,
     size: ref.sizeBytes,
     ...(ref.mimeType === '' ? {} : { mimeType: ref.mimeType }),
     download: (target) =>
