@@ -1,4 +1,4 @@
-// Calls of Neptune 3's API: bearer token, one repetition after a refused token, errors in words.
+// Calls of Neptune 3's API: bearer token, repetition after a refused token, errors in words.
 
 import type { HttpClient, HttpResponse, StreamingResponse } from '../../http/client.ts';
 import { ExporterError } from '../../model/errors.ts';
@@ -16,6 +16,9 @@ export interface ApiCall {
   /** Milliseconds for all tries, where it differs from the client's. */
   budgetMs?: number;
 }
+
+/** New tokens that one request may take before a 401 counts as final. */
+const MAX_RENEWALS = 3;
 
 export class Neptune3Api {
   readonly address: string;
@@ -71,8 +74,8 @@ export class Neptune3Api {
         },
       );
       if ('value' in outcome) return outcome.value;
-      // A token may be dropped before its time: fetch a new one, once.
-      if (outcome.refused.status === 401 && again === 0) refused = bearer;
+      // A token may be dropped before its time, also the next one while other requests renew it: fetch a new one.
+      if (outcome.refused.status === 401 && again < MAX_RENEWALS) refused = bearer;
       else throw this.#refusal(call, outcome.refused);
     }
   }
@@ -103,6 +106,12 @@ export class Neptune3Api {
           status,
         },
       );
+    }
+    if (status === 404) {
+      return new ExporterError('wrong_server', `The server ${this.address} has no ${path}: it does not speak Neptune 3.`, {
+        hint: 'For a Neptune 2.x server use --exporter neptune2; otherwise check the address in the API token.',
+        status,
+      });
     }
     const words = message || errorType || 'no reason given';
     return new ExporterError('server', `The server refuses ${path}: ${words} (HTTP ${status}).`, { status });
