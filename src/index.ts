@@ -1,0 +1,16 @@
+// The public face of the library: what a script may import.
+
+export { findRun } from './archive/find-run.ts';
+export { openArchive, readBatches, readRunInfo } from './archive/reader.ts';
+export type * from './archive/types.ts';
+export * from './model/attributes.ts';
+export * from './model/batches.ts';
+export { type ErrorCode, ExporterError, type Failure } from './model/errors.ts';
+export { int64At, isSafeInt64, words } from './model/int64.ts';
+export type { Logger } from './model/logger.ts';
+export type { AttributeSelection, RunFilter, RunInfo, RunRef, Selection } from './model/runs.ts';
+export { stepText } from './model/steps.ts';
+export { createNeptune3Source, type Neptune3Options } from './sources/neptune3/index.ts';
+export type { RemoteFile, RunSink, Source } from './sources/source.ts';
+export { type ExportOptions, type ExportResult, exportRuns } from './transfer/export.ts';
+export type { Progress } from './transfer/progress.ts';
