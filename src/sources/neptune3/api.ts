@@ -108,10 +108,14 @@ export class Neptune3Api {
       );
     }
     if (status === 404) {
-      return new ExporterError('wrong_server', `The server ${this.address} has no ${path}: it does not speak Neptune 3.`, {
-        hint: 'For a Neptune 2.x server use --exporter neptune2; otherwise check the address in the API token.',
-        status,
-      });
+      return new ExporterError(
+        'wrong_server',
+        `The server ${this.address} has no ${path}: it does not speak Neptune 3.`,
+        {
+          hint: 'For a Neptune 2.x server use --exporter neptune2; otherwise check the address in the API token.',
+          status,
+        },
+      );
     }
     const words = message || errorType || 'no reason given';
     return new ExporterError('server', `The server refuses ${path}: ${words} (HTTP ${status}).`, { status });

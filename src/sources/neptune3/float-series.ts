@@ -10,6 +10,8 @@ import { failureOfSeries, handOver, holder, isolating, type SeriesRef, type Work
 const POINTS_PER_REQUEST = 1_000_000;
 /** The server's limit of series a request. */
 const SERIES_PER_REQUEST = 10_000;
+/** Points of a series that its first request makes room for: a large last step may belong to few points. */
+const FIRST_PAGE = 2500;
 /** Most points of one series an answer: bounds the memory that one message takes. */
 const POINTS_PER_SERIES = 100_000;
 
@@ -17,7 +19,7 @@ const PATH = '/api/leaderboard/v1/proto/attributes/series/float';
 
 /** Reads all points of float series into the sink. Series that fail for good are told to it. */
 export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<void> {
-  await forEachLimited(packRequests(series), work.concurrency, (group) =>
+  await forEachLimited(packRequests(series, work.concurrency), work.concurrency, (group) =>
     isolating(
       group.map((one): Reading => ({ series: one, afterStep: undefined, answered: false, done: false })),
       (readings, budgetMs) => readGroup(work, readings, budgetMs),
@@ -29,15 +31,20 @@ export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<
 /**
  * Puts series of about the same length together, so that a request can allow each all its points and stays below the
  * server's limit. The last step + 1 is the length where steps count by ones, which is the rule; where it is not, the
- * request just needs another round.
+ * request just needs another round. A request with more points than the limit gets full answers until the end anyway,
+ * so long series need no small groups, but several groups that run side by side.
+ * @param sideBySide how many requests may be under way at once
  */
-export function packRequests(series: SeriesRef[]): SeriesRef[][] {
+export function packRequests(series: SeriesRef[], sideBySide: number): SeriesRef[][] {
   const sorted = [...series].sort((a, b) => expectedPoints(a) - expectedPoints(b));
+  const total = sorted.reduce((sum, one) => sum + expectedPoints(one), 0);
+  const fullAnswers = Math.ceil(total / POINTS_PER_REQUEST);
+  const most = Math.min(SERIES_PER_REQUEST, Math.ceil(sorted.length / Math.min(sideBySide, fullAnswers)));
   const groups: SeriesRef[][] = [];
   let group: SeriesRef[] = [];
   for (const one of sorted) {
-    const room = POINTS_PER_REQUEST / expectedPoints(one);
-    if (group.length > 0 && (group.length + 1 > room || group.length >= SERIES_PER_REQUEST)) {
+    const room = POINTS_PER_REQUEST / Math.min(FIRST_PAGE, expectedPoints(one));
+    if (group.length > 0 && (group.length + 1 > room || group.length >= most)) {
       groups.push(group);
       group = [];
     }
