@@ -1,0 +1,247 @@
+// Reads and writes manifests: what the archive says of each run beside its parquet parts.
+
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { EXPORT_CLASSES, isAttributeType } from '../model/attributes.ts';
+import { onDisk } from '../model/disk-error.ts';
+import { ExporterError } from '../model/errors.ts';
+import { diskName } from './names.ts';
+import { MANIFEST_VERSION, type Manifest } from './types.ts';
+
+const FORMAT = 'neptune-exporter-run';
+const FOLDER = '_runs';
+
+/** Path of a run's manifest. `projectDirectory` is the project's folder, `run` the run's disk name. */
+export function manifestPath(projectDirectory: string, run: string): string {
+  return join(projectDirectory, FOLDER, `${run}.json`);
+}
+
+/**
+ * Writes the manifest of a run, replacing an earlier one in one step. It reaches the disk before this returns.
+ * @throws ExporterError `disk`
+ */
+export async function writeManifest(dataPath: string, manifest: Manifest): Promise<void> {
+  const path = manifestPath(join(dataPath, diskName(manifest.projectId)), diskName(manifest.runId));
+  const temporary = `${path}.tmp`;
+  await onDisk(async () => {
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      const file = await open(temporary, 'w');
+      try {
+        await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncFolder(dirname(path));
+  });
+}
+
+/**
+ * Reads a run's manifest, undefined if it has none. Fields that this version doesn't know are kept as they are.
+ * @throws ExporterError `archive` if it isn't a manifest, is damaged, or has a newer format
+ */
+export function readManifest(dataPath: string, projectId: string, runId: string): Promise<Manifest | undefined> {
+  return readManifestFile(manifestPath(join(dataPath, diskName(projectId)), diskName(runId)));
+}
+
+/** Reads the manifest at a path. Otherwise like `readManifest`. */
+export async function readManifestFile(path: string): Promise<Manifest | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new ExporterError('archive', `The manifest ${path} can't be read.`, { cause: error });
+  }
+  return parseManifest(text, path);
+}
+
+/**
+ * Checks a manifest's text, field by field.
+ * @param path for the error's sentence
+ * @throws ExporterError `archive`
+ */
+export function parseManifest(text: string, path: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(path, 'it is not JSON', error);
+  }
+  const check = new Checker(path);
+  const manifest = check.object(value, 'the manifest');
+  if (manifest.format !== FORMAT) throw damaged(path, `its format is not ${FORMAT}`);
+  const version = check.count(manifest.version, 'version');
+  if (version > MANIFEST_VERSION) {
+    throw new ExporterError(
+      'archive',
+      `The manifest ${path} has format version ${version}; this program knows versions up to ${MANIFEST_VERSION}.`,
+      { hint: 'A newer neptune-exporter wrote this archive. Update this one.' },
+    );
+  }
+  checkManifest(manifest, check);
+  return manifest as unknown as Manifest;
+}
+
+function checkManifest(manifest: Record<string, unknown>, check: Checker): void {
+  check.oneOf(manifest.status, ['complete', 'partial'], 'status');
+  for (const name of ['projectId', 'runId', 'writtenBy', 'writtenAt']) check.text(manifest[name], name);
+  check.optional(manifest.sysId, (value) => check.text(value, 'sysId'));
+  check.optional(manifest.modifiedAt, (value) => check.number(value, 'modifiedAt'));
+  const source = check.object(manifest.source, 'source');
+  check.text(source.name, 'source.name');
+  check.text(source.address, 'source.address');
+  check.optional(source.version, (value) => check.text(value, 'source.version'));
+  checkSelection(check.object(manifest.selection, 'selection'), check);
+  check.list(manifest.parts, 'parts', (part, where) => {
+    check.fileName(part.name, `${where}.name`);
+    check.count(part.rows, `${where}.rows`);
+    checkContent(part, where, check);
+  });
+  check.list(manifest.files, 'files', (file, where) => {
+    check.text(file.attributePath, `${where}.attributePath`);
+    check.attributeType(file.attributeType, `${where}.attributeType`);
+    check.optional(file.step, (value) => check.step(value, `${where}.step`));
+    if (file.path !== null) check.relativePath(file.path, `${where}.path`);
+    checkContent(file, where, check);
+  });
+  for (const [type, count] of Object.entries(check.object(manifest.counts, 'counts'))) {
+    check.attributeType(type, 'a key of counts');
+    const { attributes, rows } = check.object(count, `counts.${type}`);
+    check.count(attributes, `counts.${type}.attributes`);
+    check.count(rows, `counts.${type}.rows`);
+  }
+  check.list(manifest.failures, 'failures', (failure, where) => {
+    for (const name of ['code', 'message', 'time']) check.text(failure[name], `${where}.${name}`);
+    for (const name of ['attributePath', 'attributeType']) {
+      check.optional(failure[name], (value) => check.text(value, `${where}.${name}`));
+    }
+    check.optional(failure.attempts, (value) => check.count(value, `${where}.attempts`));
+  });
+}
+
+function checkSelection(selection: Record<string, unknown>, check: Checker): void {
+  if (selection.attributes !== 'all') {
+    const { regex, names } = check.object(selection.attributes, 'selection.attributes');
+    if (names === undefined) check.text(regex, 'selection.attributes.regex');
+    else check.texts(names, 'selection.attributes.names');
+  }
+  for (const name of check.texts(selection.classes, 'selection.classes')) {
+    check.oneOf(name, EXPORT_CLASSES, 'selection.classes');
+  }
+  check.boolean(selection.previews, 'selection.previews');
+}
+
+function checkContent(file: Record<string, unknown>, where: string, check: Checker): void {
+  check.count(file.bytes, `${where}.bytes`);
+  // A file that the server didn't have has nothing to hash.
+  if (file.path === null) check.text(file.sha256, `${where}.sha256`);
+  else check.matches(file.sha256, /^[0-9a-f]{64}$/, 'a SHA-256 in hex', `${where}.sha256`);
+}
+
+/** Checks of single fields. Each failure names the field and the file. */
+class Checker {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  object(value: unknown, where: string): Record<string, unknown> {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    throw damaged(this.#path, `${where} is not an object`);
+  }
+
+  list(value: unknown, where: string, each: (entry: Record<string, unknown>, where: string) => void): void {
+    if (!Array.isArray(value)) throw damaged(this.#path, `${where} is not a list`);
+    for (const [index, entry] of value.entries()) {
+      each(this.object(entry, `${where}[${index}]`), `${where}[${index}]`);
+    }
+  }
+
+  text(value: unknown, where: string): string {
+    if (typeof value === 'string') return value;
+    throw damaged(this.#path, `${where} is not a text`);
+  }
+
+  texts(value: unknown, where: string): string[] {
+    if (Array.isArray(value)) return value.map((entry) => this.text(entry, where));
+    throw damaged(this.#path, `${where} is not a list`);
+  }
+
+  boolean(value: unknown, where: string): void {
+    if (typeof value !== 'boolean') throw damaged(this.#path, `${where} is not true or false`);
+  }
+
+  number(value: unknown, where: string): number {
+    if (typeof value === 'number') return value;
+    throw damaged(this.#path, `${where} is not a number`);
+  }
+
+  count(value: unknown, where: string): number {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw damaged(this.#path, `${where} is not a whole number`);
+  }
+
+  oneOf(value: unknown, allowed: readonly string[], where: string): void {
+    if (!allowed.includes(value as string)) throw damaged(this.#path, `${where} is none of ${allowed.join(', ')}`);
+  }
+
+  attributeType(value: unknown, where: string): void {
+    if (!isAttributeType(this.text(value, where))) throw damaged(this.#path, `${where} is not an attribute type`);
+  }
+
+  step(value: unknown, where: string): void {
+    this.matches(value, /^-?\d{1,12}\.\d{6}$/, 'a step with six decimals', where);
+  }
+
+  matches(value: unknown, pattern: RegExp, what: string, where: string): void {
+    if (!pattern.test(this.text(value, where))) throw damaged(this.#path, `${where} is not ${what}`);
+  }
+
+  /** A name of one file: the manifest of a hostile archive could point anywhere. */
+  fileName(value: unknown, where: string): void {
+    this.relativePath(value, where);
+    if (this.text(value, where).includes('/')) throw damaged(this.#path, `${where} is not a file name`);
+  }
+
+  relativePath(value: unknown, where: string): void {
+    if (!isSafeRelativePath(this.text(value, where))) {
+      throw damaged(this.#path, `${where} is not a path inside the archive`);
+    }
+  }
+
+  optional(value: unknown, check: (value: unknown) => void): void {
+    if (value !== undefined) check(value);
+  }
+}
+
+/** True for a path with `/` that can't leave the folder it is put below, on any system. */
+export function isSafeRelativePath(path: string): boolean {
+  if (path === '' || path.includes('\0') || path.includes('\\') || /^[a-z]:/i.test(path)) return false;
+  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+function damaged(path: string, what: string, cause?: unknown): ExporterError {
+  return new ExporterError('archive', `The manifest ${path} is damaged: ${what}.`, {
+    hint: 'Export the run again; remove its files first.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

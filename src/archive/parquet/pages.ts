@@ -1,0 +1,154 @@
+// Reads the pages of a column chunk one after the other, in small pieces of the file.
+
+import type { FileHandle } from 'node:fs/promises';
+import { parquetHeader } from 'hyparquet/src/column.js';
+import { snappyUncompress } from 'hyparquet/src/snappy.js';
+import type { PageHeader } from 'hyparquet/src/types.js';
+
+import { HybridDecoder } from './decode.ts';
+import { type Chunk, DamagedFile, readExactly } from './footer.ts';
+import { bitWidth } from './runs.ts';
+import { LEAF } from './schema.ts';
+
+const BLOCK_BYTES = 256 * 1024;
+/** No header is longer: statistics in it are bounded by what writers put there. */
+const MAX_HEADER_BYTES = 1 << 20;
+/** Snappy's best is 64 bytes from 3. A page that claims more is made to exhaust memory. */
+const MAX_EXPANSION = 22;
+
+/** One data page, its levels and values still encoded. */
+export interface Page {
+  kind: 'data';
+  entries: number;
+  definition: HybridDecoder;
+  /** Only where there are lists. */
+  repetition: HybridDecoder | undefined;
+  encoding: string;
+  values: Uint8Array;
+}
+
+export interface DictionaryPage {
+  kind: 'dictionary';
+  count: number;
+  values: Uint8Array;
+}
+
+/** Walks through the pages of one column chunk. */
+export class PageReader {
+  readonly #file: FileHandle;
+  readonly #chunk: Chunk;
+  #block: Uint8Array = new Uint8Array(0);
+  /** Position in the file of the block's first byte. */
+  #position: number;
+
+  constructor(file: FileHandle, chunk: Chunk) {
+    this.#file = file;
+    this.#chunk = chunk;
+    this.#position = chunk.start;
+  }
+
+  /** The next page, undefined at the end of the chunk. @throws DamagedFile */
+  async next(): Promise<Page | DictionaryPage | undefined> {
+    while (this.#position < this.#chunk.end) {
+      const header = await this.#header();
+      const size = header.compressed_page_size;
+      if (!(size >= 0 && this.#position + size <= this.#chunk.end)) throw new DamagedFile('a page is cut');
+      const bytes = (await this.#ensure(size)).subarray(0, size);
+      this.#consume(size);
+      const page = this.#page(header, bytes);
+      if (page) return page;
+    }
+    return undefined;
+  }
+
+  #page(header: PageHeader, bytes: Uint8Array): Page | DictionaryPage | undefined {
+    const { data_page_header: first, data_page_header_v2: second, dictionary_page_header: dictionary } = header;
+    if (header.type === 'DICTIONARY_PAGE' && dictionary) {
+      const values = this.#uncompress(bytes, header.uncompressed_page_size);
+      return { kind: 'dictionary', count: dictionary.num_values, values };
+    }
+    const { maxDefinition, maxRepetition } = LEAF[this.#chunk.leaf];
+    const width = bitWidth(maxDefinition);
+    if (header.type === 'DATA_PAGE' && first) {
+      const plain = this.#uncompress(bytes, header.uncompressed_page_size);
+      const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+      // Levels lie behind their lengths.
+      let at = 0;
+      const levels = (bits: number): HybridDecoder => {
+        if (at + 4 > plain.length) throw new DamagedFile('a page is cut');
+        const start = at + 4;
+        at = start + view.getUint32(at, true);
+        return new HybridDecoder(plain, start, at, bits);
+      };
+      const repetition = maxRepetition ? levels(1) : undefined;
+      const definition = levels(width);
+      return {
+        kind: 'data',
+        entries: first.num_values,
+        repetition,
+        definition,
+        encoding: first.encoding,
+        values: plain.subarray(at),
+      };
+    }
+    if (header.type === 'DATA_PAGE_V2' && second) {
+      const split = second.repetition_levels_byte_length;
+      const end = split + second.definition_levels_byte_length;
+      if (!(split >= 0 && end >= split && end <= bytes.length)) throw new DamagedFile('a page is damaged');
+      const values = bytes.subarray(end);
+      return {
+        kind: 'data',
+        entries: second.num_values,
+        repetition: maxRepetition ? new HybridDecoder(bytes, 0, split, 1) : undefined,
+        definition: new HybridDecoder(bytes, split, end, width),
+        encoding: second.encoding,
+        values: second.is_compressed === false ? values : this.#uncompress(values, header.uncompressed_page_size - end),
+      };
+    }
+    // Index pages and what later versions may bring hold no values.
+    return undefined;
+  }
+
+  #uncompress(bytes: Uint8Array, size: number): Uint8Array {
+    if (this.#chunk.codec === 'UNCOMPRESSED') return bytes;
+    if (!(size >= 0 && size <= bytes.length * MAX_EXPANSION)) throw new DamagedFile('the size of a page is wrong');
+    const plain = new Uint8Array(size);
+    try {
+      snappyUncompress(bytes, plain);
+    } catch (error) {
+      throw new DamagedFile('a page can not be decompressed', { cause: error });
+    }
+    return plain;
+  }
+
+  async #header(): Promise<PageHeader> {
+    for (let size = 1024; ; size *= 8) {
+      const bytes = await this.#ensure(size);
+      const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+      try {
+        const header = parquetHeader(reader);
+        this.#consume(reader.offset);
+        return header;
+      } catch (error) {
+        // Cut short, or damaged: more bytes tell.
+        const all = bytes.length >= this.#chunk.end - this.#position;
+        if (all || size >= MAX_HEADER_BYTES) throw new DamagedFile('the header of a page is damaged', { cause: error });
+      }
+    }
+  }
+
+  /** At least `count` bytes from the position on, fewer only at the end of the chunk. */
+  async #ensure(count: number): Promise<Uint8Array> {
+    const available = this.#chunk.end - this.#position;
+    if (this.#block.length < Math.min(count, available)) {
+      const length = Math.min(Math.max(count, BLOCK_BYTES), available);
+      this.#block = await readExactly(this.#file, this.#position, length);
+    }
+    return this.#block;
+  }
+
+  #consume(count: number): void {
+    this.#block = this.#block.subarray(count);
+    this.#position += count;
+  }
+}

@@ -1,0 +1,133 @@
+// Reads one parquet part as batches, window by window, whoever wrote it.
+
+import { type AttributeType, isAttributeType } from '../model/attributes.ts';
+import type { Batch } from '../model/batches.ts';
+import { groupRows } from './grouping.ts';
+import { Interner } from './parquet/column-reader.ts';
+import { damagedFile, ParquetFile, type RowGroupReader } from './parquet/file-reader.ts';
+import { CREATED_BY } from './parquet/file-writer.ts';
+import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
+import { LEAF } from './parquet/schema.ts';
+import { Window, type WindowAttribute } from './window.ts';
+
+/** Rows that are read at once. */
+const WINDOW_ROWS = 1 << 16;
+/** Bytes that a window should not pass by much. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
+const MIN_WINDOW_ROWS = 256;
+const OURS = CREATED_BY.slice(0, CREATED_BY.indexOf(' '));
+
+/** What of a part is to be read. */
+export interface PartSelection {
+  types?: ReadonlySet<AttributeType>;
+  /** Only attributes whose path begins so. */
+  pathPrefix?: string;
+  /**
+   * Told how many rows of the official exporter were left out because they stand for nothing: it writes one for every
+   * attribute that any run of its batch has, all null where this run doesn't have it.
+   */
+  onAbsent?: (rows: number) => void;
+}
+
+/** Names of attributes and types, shared by the parts of a run. */
+export interface Names {
+  paths: Interner;
+  types: Interner;
+}
+
+export function newNames(): Names {
+  return { paths: new Interner(), types: new Interner() };
+}
+
+/** @throws ExporterError `archive` if the part can't be read */
+export async function* readPart(path: string, names: Names, selection: PartSelection): AsyncGenerator<Batch> {
+  let file: ParquetFile | undefined;
+  try {
+    file = await ParquetFile.open(path);
+    const ours = file.footer.createdBy.startsWith(OURS);
+    for (const info of file.footer.rowGroups) {
+      if (!mayHold(info, selection)) continue;
+      const group = file.rowGroup(info);
+      const rows = windowRows(info);
+      for (let start = 0; start < info.rows; start += rows) {
+        const end = Math.min(start + rows, info.rows);
+        const attributes = wantedAttributes(await readKeys(group, names, start, end), names, selection);
+        const window = new Window(group, start, end, !ours);
+        yield* window.batches(attributes);
+        if (window.absent > 0) selection.onAbsent?.(window.absent);
+      }
+    }
+  } catch (error) {
+    throw damagedFile(path, error);
+  } finally {
+    await file?.close();
+  }
+}
+
+/** False if the statistics of a row group rule out what is asked for. */
+export function mayHold(info: RowGroupInfo, { types, pathPrefix }: PartSelection): boolean {
+  if (info.rows === 0) return false;
+  const { attribute_type: type, attribute_path: path } = info.chunks;
+  if (types && type.least && type.greatest) {
+    const [least, greatest] = [type.least, type.greatest];
+    const within = (name: string) =>
+      Buffer.compare(Buffer.from(name), least) >= 0 && Buffer.compare(Buffer.from(name), greatest) <= 0;
+    if (![...types].some(within)) return false;
+  }
+  if (pathPrefix !== undefined && path.least && path.greatest) {
+    const prefix = Buffer.from(pathPrefix);
+    const below = Buffer.compare(path.greatest, prefix) < 0;
+    const above = Buffer.compare(path.least.subarray(0, prefix.length), prefix) > 0;
+    if (below || above) return false;
+  }
+  return true;
+}
+
+function windowRows(info: RowGroupInfo): number {
+  // Elements of lists may lie packed in the file; expanded they are doubles.
+  const sizes = Object.values(info.chunks).map(({ leaf, entries, uncompressedBytes }) =>
+    Math.max(uncompressedBytes, LEAF[leaf].maxRepetition ? entries * 8 : 0),
+  );
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const fitting = Math.floor((WINDOW_BYTES * info.rows) / Math.max(bytes, 1));
+  return Math.min(WINDOW_ROWS, Math.max(MIN_WINDOW_ROWS, fitting));
+}
+
+/** Attribute path and type of each row of a window. */
+export async function readKeys(
+  group: RowGroupReader,
+  names: Names,
+  start: number,
+  end: number,
+): Promise<{ paths: Int32Array; types: Int32Array }> {
+  const paths = await group.read('attribute_path', names.paths, start, end);
+  const types = await group.read('attribute_type', names.types, start, end);
+  if (paths.valid || types.valid) throw new DamagedFile('it has a row without attribute path or type');
+  return { paths: paths.values, types: types.values };
+}
+
+/** The attribute type behind a number of `names.types`. @throws DamagedFile if there is no such type */
+export function typeOf(names: Names, number: number): AttributeType {
+  const text = names.types.texts[number]!;
+  if (!isAttributeType(text)) throw new DamagedFile(`it has the attribute type ${text}, which archives don't have`);
+  return text;
+}
+
+/** The attributes of a window that are asked for, with their rows. */
+function wantedAttributes(
+  keys: { paths: Int32Array; types: Int32Array },
+  names: Names,
+  { types, pathPrefix }: PartSelection,
+): WindowAttribute[] {
+  const typeCount = names.types.texts.length;
+  const combined = keys.paths.map((path, row) => path * typeCount + keys.types[row]!);
+  return groupRows(combined)
+    .map((rows) => ({
+      path: names.paths.texts[keys.paths[rows.start]!]!,
+      type: typeOf(names, keys.types[rows.start]!),
+      rows,
+    }))
+    .filter(
+      ({ path, type }) => (!types || types.has(type)) && (pathPrefix === undefined || path.startsWith(pathPrefix)),
+    );
+}

@@ -1,0 +1,225 @@
+// Opens an archive, ours or the official exporter's: its projects, runs, and what each run holds.
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { type AttributeType, SCALAR_TYPES } from '../model/attributes.ts';
+import type { Batch, ScalarRow } from '../model/batches.ts';
+import { ExporterError } from '../model/errors.ts';
+import type { RunInfo } from '../model/runs.ts';
+import { manifestPath, readManifestFile } from './manifest.ts';
+import { diskName, parsePartName, partName } from './names.ts';
+import { TEXT } from './parquet/column-reader.ts';
+import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
+import { PROJECT_ID_KEY, RUN_ID_KEY } from './parquet/file-writer.ts';
+import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
+import { newNames, readPart } from './part-reader.ts';
+import type { ArchiveProject, ArchiveRun, Manifest } from './types.ts';
+
+export interface Archive {
+  /** The folder that was opened. */
+  dataPath: string;
+  /** Projects that hold at least one run, by folder name. */
+  projects(): ArchiveProject[];
+  /**
+   * Runs of a project, by disk name. A run is there if its part_0 is.
+   * @param onDamaged told of each run that can't be listed, and the others go on; without it the first one is thrown
+   * @throws ExporterError `archive` for a part that is missing or unreadable, or a damaged manifest
+   */
+  runs(project: ArchiveProject, onDamaged?: (run: string, error: ExporterError) => void): AsyncIterable<ArchiveRun>;
+}
+
+/**
+ * Opens an archive.
+ * @throws ExporterError `archive` if the folder isn't one
+ */
+export async function openArchive(dataPath: string): Promise<Archive> {
+  const names = await readdir(dataPath).catch((error: NodeJS.ErrnoException) => {
+    const what =
+      error.code === 'ENOENT' ? 'There is no folder' : error.code === 'ENOTDIR' ? 'Not a folder:' : undefined;
+    throw notAnArchive(what ? `${what} ${dataPath}.` : `The folder ${dataPath} can't be read (${error.code}).`);
+  });
+  const projects: ArchiveProject[] = [];
+  for (const name of names.sort()) {
+    const directory = join(dataPath, name);
+    const projectId = await projectIdOf(directory);
+    if (projectId !== undefined) projects.push({ directory, diskName: name, projectId });
+  }
+  if (projects.length === 0) {
+    throw notAnArchive(
+      names.length === 0 ? `The folder ${dataPath} is empty.` : `The folder ${dataPath} is not an archive of runs.`,
+    );
+  }
+  return { dataPath, projects: () => projects, runs: listRuns };
+}
+
+function notAnArchive(message: string): ExporterError {
+  const hint = 'Give the folder that an export wrote its data to, by default ./exports/data.';
+  return new ExporterError('archive', message, { hint });
+}
+
+/** Numbers of the parts of each run of a folder, by disk name. */
+async function partNumbers(directory: string): Promise<Map<string, number[]>> {
+  const runs = new Map<string, number[]>();
+  // What isn't a folder has no runs.
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.sort()) {
+    const parsed = parsePartName(name);
+    if (!parsed) continue;
+    const parts = runs.get(parsed.run) ?? [];
+    parts.push(parsed.part);
+    runs.set(parsed.run, parts);
+  }
+  // An export that was interrupted may have left parts without part_0.
+  for (const [run, parts] of runs) if (!parts.includes(0)) runs.delete(run);
+  return runs;
+}
+
+/** Real id of the project whose runs lie in a folder, undefined if there are none. */
+async function projectIdOf(directory: string): Promise<string | undefined> {
+  let error: unknown;
+  for (const run of (await partNumbers(directory)).keys()) {
+    try {
+      return (await readIds(join(directory, partName(run, 0)), run)).projectId;
+    } catch (caught) {
+      error ??= caught;
+    }
+  }
+  if (error) throw error;
+  return undefined;
+}
+
+async function* listRuns(
+  project: ArchiveProject,
+  onDamaged?: (run: string, error: ExporterError) => void,
+): AsyncGenerator<ArchiveRun> {
+  for (const [run, parts] of await partNumbers(project.directory)) {
+    try {
+      yield await openRun(project, run, parts);
+    } catch (error) {
+      if (!(error instanceof ExporterError && onDamaged)) throw error;
+      onDamaged(run, error);
+    }
+  }
+}
+
+async function openRun(project: ArchiveProject, run: string, parts: number[]): Promise<ArchiveRun> {
+  const manifest = await readManifestFile(manifestPath(project.directory, run));
+  const count = Math.max(manifest?.parts.length ?? 0, Math.max(...parts) + 1);
+  for (let part = 0; part < count; part++) {
+    if (!parts.includes(part)) throw incomplete(`The part ${partName(run, part)} of a run is missing`, project);
+  }
+  const ids = await readIds(join(project.directory, partName(run, 0)), run);
+  if (manifest && !describes(manifest, ids, parts.length)) {
+    throw incomplete(`The manifest of the run ${ids.runId} is of another run, or of an earlier export`, project);
+  }
+  return {
+    project,
+    diskName: run,
+    projectId: ids.projectId,
+    runId: ids.runId,
+    parts: parts.toSorted((left, right) => left - right).map((part) => join(project.directory, partName(run, part))),
+    ...(manifest ? { manifest } : {}),
+  };
+}
+
+function describes(manifest: Manifest, ids: { projectId: string; runId: string }, parts: number): boolean {
+  return manifest.projectId === ids.projectId && manifest.runId === ids.runId && manifest.parts.length === parts;
+}
+
+function incomplete(what: string, project: ArchiveProject): ExporterError {
+  return new ExporterError('archive', `${what}, in ${project.directory}.`, {
+    hint: 'Export this run again, or bring the file back from a copy.',
+  });
+}
+
+/**
+ * Ids of the run in a part, from its columns.
+ * @param run disk name, for a part of the official exporter without rows
+ */
+function readIds(path: string, run: string): Promise<{ projectId: string; runId: string }> {
+  return useParquetFile(path, async (file) => {
+    const { metadata, rowGroups } = file.footer;
+    const info = rowGroups.find((group) => group.rows > 0);
+    if (info) return { projectId: await firstId(file, info, 'project_id'), runId: await firstId(file, info, 'run_id') };
+    const projectId = metadata.get(PROJECT_ID_KEY);
+    const runId = metadata.get(RUN_ID_KEY) ?? idOf(run);
+    if (projectId !== undefined && runId !== undefined) return { projectId, runId };
+    throw new DamagedFile('it has no rows, so it does not say which run it is of');
+  });
+}
+
+/** The id that a disk name stands for, if no character of it was replaced. */
+function idOf(name: string): string | undefined {
+  const id = name.slice(0, -17);
+  return diskName(id) === name ? id : undefined;
+}
+
+async function firstId(file: ParquetFile, info: RowGroupInfo, leaf: 'project_id' | 'run_id'): Promise<string> {
+  const { least, greatest } = info.chunks[leaf];
+  if (least && greatest && Buffer.compare(least, greatest) === 0) return Buffer.from(least).toString('utf8');
+  const { values } = await file.rowGroup(info).read(leaf, TEXT, 0, 1);
+  return values[0] ?? '';
+}
+
+export interface ReadOptions {
+  /** Only these attribute types. */
+  types?: readonly AttributeType[];
+  /** Only attributes whose path begins so. */
+  pathPrefix?: string;
+  /**
+   * Told how many rows of the official exporter were left out because they stand for nothing: it writes one for every
+   * attribute that any run of its batch has, all null where this run doesn't have it.
+   */
+  onAbsent?: (rows: number) => void;
+}
+
+/**
+ * Reads a run's content, window by window: memory is bounded, however large the run is. Points of one series come in
+ * the order of the archive, in as many batches as it takes. Batches don't share memory with later ones.
+ * @throws ExporterError `archive` naming the file, if one can't be read
+ */
+export async function* readBatches(run: ArchiveRun, options: ReadOptions = {}): AsyncGenerator<Batch> {
+  const { types, ...rest } = options;
+  const names = newNames();
+  for (const part of run.parts) yield* readPart(part, names, { ...rest, ...(types ? { types: new Set(types) } : {}) });
+}
+
+/**
+ * Reads what lies under `sys/`, from the row groups that may hold some of it.
+ * @throws ExporterError `archive`
+ */
+export async function readRunInfo(run: ArchiveRun): Promise<RunInfo> {
+  const sys = new Map<string, ScalarRow>();
+  for await (const batch of readBatches(run, { types: SCALAR_TYPES, pathPrefix: 'sys/' })) {
+    if (batch.kind === 'scalars') for (const row of batch.rows) sys.set(row.path, row);
+  }
+  const text = (path: string) => {
+    const row = sys.get(path);
+    return row?.type === 'string' && row.value !== null ? row.value : undefined;
+  };
+  const number = (path: string) => {
+    const row = sys.get(path);
+    const numeric = row?.type === 'float' || row?.type === 'int' || row?.type === 'datetime';
+    return numeric && row.value !== null ? Number(row.value) : undefined;
+  };
+  return withoutUndefined({
+    projectId: run.projectId,
+    runId: run.runId,
+    customRunId: text('sys/custom_run_id'),
+    experimentName: text('sys/name'),
+    parentRunId: text('sys/forking/parent'),
+    forkStep: number('sys/forking/step'),
+    creationTime: number('sys/creation_time'),
+    modificationTime: number('sys/modification_time'),
+    sys,
+  });
+}
+
+type Defined<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] } & {
+  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
+};
+
+function withoutUndefined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,204 @@
+// Some rows of a row group as batches: columns are read only if an attribute that is asked for needs them.
+
+import { type AttributeType, type FileType, isScalarType, type ScalarType } from '../model/attributes.ts';
+import type { Batch, FileRow, Histogram, ScalarRow, SeriesBatch, SeriesColumns } from '../model/batches.ts';
+import { pick, pickValid, type RowSet, rowAt, setSize } from './grouping.ts';
+import { BOOLEAN, DOUBLE, INT64, type Kind, type ListPortion, type Portion, TEXT } from './parquet/column-reader.ts';
+import type { RowGroupReader } from './parquet/file-reader.ts';
+import type { LeafName } from './parquet/schema.ts';
+
+/** An attribute and its rows, counted from the window's start. */
+export interface WindowAttribute {
+  path: string;
+  type: AttributeType;
+  rows: RowSet;
+}
+
+type Of<Type extends AttributeType> = WindowAttribute & { type: Type };
+
+/** Gives the batches of a window. Use once. */
+export class Window {
+  /** Rows left out because they are all null, see `PartSelection.onAbsent`. */
+  absent = 0;
+  readonly #group: RowGroupReader;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #dropAbsent: boolean;
+  readonly #columns = new Map<LeafName, Promise<unknown>>();
+
+  /** @param dropAbsent leave out rows that the official exporter writes for attributes that the run doesn't have */
+  constructor(group: RowGroupReader, start: number, end: number, dropAbsent: boolean) {
+    this.#group = group;
+    this.#start = start;
+    this.#end = end;
+    this.#dropAbsent = dropAbsent;
+  }
+
+  /** Single values first, then the series, then single files. */
+  async *batches(attributes: WindowAttribute[]): AsyncGenerator<Batch> {
+    const scalars: Of<ScalarType>[] = [];
+    const series: Of<SeriesBatch['kind']>[] = [];
+    const files: Of<FileType>[] = [];
+    for (const attribute of attributes) {
+      const { type } = attribute;
+      if (isScalarType(type)) scalars.push({ ...attribute, type });
+      else if (type === 'file' || type === 'file_set' || type === 'artifact') files.push({ ...attribute, type });
+      else series.push({ ...attribute, type });
+    }
+    if (scalars.length > 0) {
+      const rows = this.#present(await this.#scalars(scalars), (row) => row.value !== null);
+      if (rows.length > 0) yield { kind: 'scalars', rows };
+    }
+    for (const attribute of series) {
+      const batch = await this.#series(attribute);
+      if (batch.length > 0) yield batch;
+    }
+    if (files.length > 0) {
+      const rows = this.#present(await this.#files(files), (row) => row.file !== null);
+      if (rows.length > 0) yield { kind: 'files', rows };
+    }
+  }
+
+  #present<Row>(rows: Row[], isPresent: (row: Row) => boolean): Row[] {
+    if (!this.#dropAbsent) return rows;
+    const present = rows.filter(isPresent);
+    this.absent += rows.length - present.length;
+    return present;
+  }
+
+  async #scalars(attributes: Of<ScalarType>[]): Promise<ScalarRow[]> {
+    const rows: { at: number; row: ScalarRow }[] = [];
+    for (const { path, type, rows: set } of attributes) {
+      const valueAt = await this.#scalarValues(type);
+      for (let index = 0; index < setSize(set); index++) {
+        const at = rowAt(set, index);
+        rows.push({ at, row: { path, type, value: valueAt(at) } as ScalarRow });
+      }
+    }
+    return rows.sort((left, right) => left.at - right.at).map(({ row }) => row);
+  }
+
+  /** Reads the type's column and returns its value by row. */
+  async #scalarValues(type: ScalarType): Promise<(row: number) => ScalarRow['value']> {
+    switch (type) {
+      case 'float':
+        return valueAt(await this.#read('float_value', DOUBLE));
+      case 'int':
+        return valueAt(await this.#read('int_value', INT64));
+      case 'datetime':
+        return valueAt(await this.#read('datetime_value', INT64));
+      case 'string':
+        return valueAt(await this.#read('string_value', TEXT));
+      case 'bool': {
+        const at = valueAt(await this.#read('bool_value', BOOLEAN));
+        return (row) => (at(row) === null ? null : at(row) === 1);
+      }
+      case 'string_set': {
+        const lists = await this.#readLists('string_set_value.list.element', TEXT);
+        // Elements are never null, see ColumnReader.
+        return (row) => (lists.levels[row] === 0 ? null : (listAt(lists, row) as string[]));
+      }
+    }
+  }
+
+  async #series({ path, type, rows }: Of<SeriesBatch['kind']>): Promise<SeriesBatch> {
+    switch (type) {
+      case 'float_series': {
+        const { values, valid } = await this.#read('float_value', DOUBLE);
+        const valueValid = pickValid(valid, rows);
+        const points = await this.#points(path, rows);
+        return { kind: type, ...points, values: pick(values, rows), ...(valueValid ? { valueValid } : {}) };
+      }
+      case 'string_series': {
+        const { values } = await this.#read('string_value', TEXT);
+        return { kind: type, ...(await this.#points(path, rows)), values: pickItems(values, rows) };
+      }
+      case 'histogram_series': {
+        const values = await this.#histograms(rows);
+        return { kind: type, ...(await this.#points(path, rows)), values };
+      }
+      case 'file_series': {
+        const { values } = await this.#read('file_value.path', TEXT);
+        const set = this.#dropAbsent ? await this.#withoutAbsentPoints(rows, values) : rows;
+        return { kind: type, ...(await this.#points(path, set)), values: pickItems(values, set) };
+      }
+    }
+  }
+
+  /** The official exporter gives a file series a row at every step that another file series of the run has. */
+  async #withoutAbsentPoints(set: RowSet, files: (string | null)[]): Promise<RowSet> {
+    const { valid } = await this.#read('timestamp', INT64);
+    const all = Int32Array.from({ length: setSize(set) }, (_, index) => rowAt(set, index));
+    const rows = all.filter((row) => files[row] !== null || valid?.[row] !== 0);
+    this.absent += all.length - rows.length;
+    return rows.length === all.length ? set : { start: set.start, end: set.end, rows };
+  }
+
+  async #points(path: string, rows: RowSet): Promise<SeriesColumns> {
+    const steps = await this.#read('step', INT64);
+    const timestamps = await this.#read('timestamp', INT64);
+    const stepValid = pickValid(steps.valid, rows);
+    const timestampValid = pickValid(timestamps.valid, rows);
+    return {
+      path,
+      length: setSize(rows),
+      steps: pick(steps.values, rows),
+      timestamps: pick(timestamps.values, rows),
+      ...(stepValid ? { stepValid } : {}),
+      ...(timestampValid ? { timestampValid } : {}),
+    };
+  }
+
+  async #histograms(rows: RowSet): Promise<(Histogram | null)[]> {
+    const types = await this.#read('histogram_value.type', TEXT);
+    const edges = await this.#readLists('histogram_value.edges.list.element', DOUBLE);
+    const values = await this.#readLists('histogram_value.values.list.element', DOUBLE);
+    return Array.from({ length: setSize(rows) }, (_, index) => {
+      const row = rowAt(rows, index);
+      if (edges.levels[row] === 0) return null;
+      return { type: types.values[row] ?? null, edges: listAt(edges, row), values: listAt(values, row) };
+    });
+  }
+
+  async #files(attributes: Of<FileType>[]): Promise<FileRow[]> {
+    const { values } = await this.#read('file_value.path', TEXT);
+    const rows: { at: number; row: FileRow }[] = [];
+    for (const { path, type, rows: set } of attributes) {
+      for (let index = 0; index < setSize(set); index++) {
+        const at = rowAt(set, index);
+        rows.push({ at, row: { path, type, file: values[at] ?? null } });
+      }
+    }
+    return rows.sort((left, right) => left.at - right.at).map(({ row }) => row);
+  }
+
+  /** A column of the window, read once. */
+  #read<Out>(leaf: LeafName, kind: Kind<Out>): Promise<Portion<Out>> {
+    return this.#once(leaf, () => this.#group.read(leaf, kind, this.#start, this.#end));
+  }
+
+  #readLists<Out>(leaf: LeafName, kind: Kind<Out>): Promise<ListPortion<Out>> {
+    return this.#once(leaf, () => this.#group.readLists(leaf, kind, this.#start, this.#end));
+  }
+
+  #once<T>(leaf: LeafName, read: () => Promise<T>): Promise<T> {
+    let column = this.#columns.get(leaf) as Promise<T> | undefined;
+    if (!column) {
+      column = read();
+      this.#columns.set(leaf, column);
+    }
+    return column;
+  }
+}
+
+function valueAt<T>({ values, valid }: Portion<ArrayLike<T>>): (row: number) => T | null {
+  return (row) => (valid?.[row] === 0 ? null : values[row]!);
+}
+
+function listAt<Out extends Float64Array | (string | null)[]>({ values, ends }: ListPortion<Out>, row: number): Out {
+  return values.slice(row === 0 ? 0 : ends[row - 1]!, ends[row]!) as Out;
+}
+
+function pickItems<T>(items: T[], rows: RowSet): T[] {
+  return rows.rows ? Array.from(rows.rows, (row) => items[row]!) : items.slice(rows.start, rows.end);
+}

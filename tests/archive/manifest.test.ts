@@ -1,0 +1,98 @@
+// Manifests: written whole or not at all, checked when read, forward compatible; and the schema that describes them.
+
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+
+import { manifestPath, parseManifest, readManifest, writeManifest } from '../../src/archive/manifest.ts';
+import { diskName } from '../../src/archive/names.ts';
+import { MANIFEST_VERSION, type Manifest } from '../../src/archive/types.ts';
+import { tempFolder } from '../helpers/temp.ts';
+import { validate } from './json-schema.ts';
+
+const MANIFEST: Manifest = {
+  format: 'neptune-exporter-run',
+  version: MANIFEST_VERSION,
+  status: 'partial',
+  projectId: 'ws/p',
+  runId: 'a/b ü',
+  sysId: 'P-1',
+  writtenBy: 'neptune-exporter 0.1.0',
+  writtenAt: '2026-01-02T03:04:05.678Z',
+  source: { name: 'neptune3', address: 'https://app.neptune.ai', version: '3.1' },
+  selection: { attributes: { regex: 'a.*' }, classes: ['parameters', 'files'], previews: false },
+  modifiedAt: 1_700_000_000_000,
+  parts: [{ name: 'x_part_0.parquet', rows: 3, bytes: 4000, sha256: 'ab'.repeat(32) }],
+  files: [
+    { attributePath: 'f', attributeType: 'file', path: 'RUN/f.png', bytes: 5, sha256: 'cd'.repeat(32) },
+    { attributePath: 's', attributeType: 'file_series', step: '-12.500000', path: null, bytes: 0, sha256: '' },
+  ],
+  counts: { float: { attributes: 2, rows: 2 } },
+  failures: [
+    { attributePath: 'm', attributeType: 'float_series', code: 'server', message: 'no', attempts: 3, time: 't' },
+  ],
+};
+
+test('a manifest is read as it was written', async (t) => {
+  const dataPath = await tempFolder(t);
+  assert.equal(await readManifest(dataPath, 'ws/p', 'a/b ü'), undefined);
+  await writeManifest(dataPath, MANIFEST);
+  assert.deepEqual(await readManifest(dataPath, 'ws/p', 'a/b ü'), MANIFEST);
+  await writeManifest(dataPath, { ...MANIFEST, status: 'complete' });
+  assert.equal((await readManifest(dataPath, 'ws/p', 'a/b ü'))?.status, 'complete');
+  const folder = join(dataPath, diskName('ws/p'), '_runs');
+  assert.deepEqual(await readdir(folder), [`${diskName('a/b ü')}.json`]);
+});
+
+test('fields of later versions are kept, a later version is refused with a clear word', async (t) => {
+  const dataPath = await tempFolder(t);
+  const path = manifestPath(join(dataPath, diskName('ws/p')), diskName('a/b ü'));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, JSON.stringify({ ...MANIFEST, digest: 'more' }));
+  assert.deepEqual(await readManifest(dataPath, 'ws/p', 'a/b ü'), { ...MANIFEST, digest: 'more' });
+  await writeFile(path, JSON.stringify({ ...MANIFEST, version: MANIFEST_VERSION + 1 }));
+  await assert.rejects(readManifest(dataPath, 'ws/p', 'a/b ü'), {
+    code: 'archive',
+    hint: /newer/,
+    message: /version 2/,
+  });
+});
+
+/** Each breaks one rule. */
+const DAMAGE: [string, (manifest: Record<string, never>) => unknown][] = [
+  ['not an object', () => []],
+  ['another format', (m) => ({ ...m, format: 'x' })],
+  ['version as text', (m) => ({ ...m, version: '1' })],
+  ['an unknown status', (m) => ({ ...m, status: 'done' })],
+  ['no run id', (m) => ({ ...m, runId: undefined })],
+  ['no source', (m) => ({ ...m, source: null })],
+  ['an unknown class', (m) => ({ ...m, selection: { ...MANIFEST.selection, classes: ['all'] } })],
+  ['no selection', (m) => ({ ...m, selection: { ...MANIFEST.selection, attributes: {} } })],
+  ['parts as an object', (m) => ({ ...m, parts: {} })],
+  ['half a row', (m) => ({ ...m, parts: [{ ...MANIFEST.parts[0], rows: 0.5 }] })],
+  ['a short hash', (m) => ({ ...m, parts: [{ ...MANIFEST.parts[0], sha256: 'ab' }] })],
+  ['a part elsewhere', (m) => ({ ...m, parts: [{ ...MANIFEST.parts[0], name: '../x' }] })],
+  ['a part in a folder', (m) => ({ ...m, parts: [{ ...MANIFEST.parts[0], name: 'x/y' }] })],
+  ['a file elsewhere', (m) => ({ ...m, files: [{ ...MANIFEST.files[0], path: 'a/../../x' }] })],
+  ['an absolute file', (m) => ({ ...m, files: [{ ...MANIFEST.files[0], path: '/etc/passwd' }] })],
+  ['a file on a drive', (m) => ({ ...m, files: [{ ...MANIFEST.files[0], path: 'C:x' }] })],
+  ['a file with backslashes', (m) => ({ ...m, files: [{ ...MANIFEST.files[0], path: 'a\\..\\b' }] })],
+  ['a step without decimals', (m) => ({ ...m, files: [{ ...MANIFEST.files[1], step: '12' }] })],
+  ['an unknown type', (m) => ({ ...m, counts: { floats: { attributes: 1, rows: 1 } } })],
+  ['a negative count', (m) => ({ ...m, counts: { float: { attributes: -1, rows: 1 } } })],
+  ['a failure without words', (m) => ({ ...m, failures: [{ code: 'server', time: 't' }] })],
+];
+
+test('a damaged manifest is an error that names the file; the schema refuses it too', async () => {
+  const schema = JSON.parse(await readFile(join(import.meta.dirname, '../../schema/manifest.schema.json'), 'utf8'));
+  const good = JSON.parse(JSON.stringify(MANIFEST));
+  assert.deepEqual(validate(schema, good), []);
+  assert.deepEqual(validate(schema, { ...good, selection: { ...good.selection, attributes: 'all' }, extra: 1 }), []);
+  assert.throws(() => parseManifest('{"format":', '/x.json'), { code: 'archive', message: /\/x\.json/ });
+  for (const [what, damage] of DAMAGE) {
+    const text = JSON.stringify(damage(good));
+    assert.throws(() => parseManifest(text, '/x.json'), { code: 'archive', message: /\/x\.json/ }, what);
+    assert.notDeepEqual(validate(schema, JSON.parse(text)), [], `the schema takes ${what}`);
+  }
+});
