@@ -3,6 +3,7 @@
 import type { Batch } from '../model/batches.ts';
 import type { Failure } from '../model/errors.ts';
 import type { RunInfo } from '../model/runs.ts';
+import type { RunSurvey } from './survey.ts';
 
 /** Something of a run that reaches the target in another form, told to the user. */
 export interface Alteration {
@@ -20,20 +21,38 @@ export interface TargetRun {
   readonly id: string;
   /** Hands over a piece of content; batches of one series come oldest first. Idempotent: may be repeated after a crash. */
   batch(batch: Batch): Promise<void>;
-  /** Sends what is held back, checks, and puts the completion mark: only after it does the run count as whole. */
-  finish(): Promise<void>;
+  /**
+   * Sends what is held back and reads back what the target holds. If nothing failed, and all content was handed over
+   * (`complete`), it puts the completion mark: only then does the run count as whole.
+   */
+  finish(complete: boolean): Promise<void>;
   /** What was altered or could not be carried so far. */
   readonly alterations: Alteration[];
   readonly failures: Failure[];
 }
 
-export interface OpenOptions {
-  /** Digest of the run's content in the archive; the completion mark carries it. */
+/** What a load would make of a run; the completion mark carries it. */
+export interface RunContent {
+  /** Digest of the run's content in the archive. */
   digest: string;
-  /** Where the files of the run's project lie; paths of file values are relative to it. */
-  filesDirectory: string;
   /** Target step = Neptune step x multiplier. */
   stepMultiplier: bigint;
+}
+
+/**
+ * A run that is there already: `whole` as it would be loaded now; `changed`: whole, but of another content or step
+ * multiplier; `half`: a load of it didn't get to its end; `foreign`: one of the same name that this program didn't make.
+ */
+export interface FoundRun {
+  id: string;
+  state: 'whole' | 'changed' | 'half' | 'foreign';
+}
+
+export interface OpenOptions extends RunContent {
+  /** All attributes of the run: names are chosen so that none hides another. */
+  survey: RunSurvey;
+  /** Where the files of the run's project lie; paths of file values are relative to it. */
+  filesDirectory: string;
   /** The target's id of the parent run, if it was loaded. */
   parent?: string;
   signal: AbortSignal;
@@ -46,10 +65,9 @@ export interface Target {
   readonly address: string;
   /** Reaches the service and checks the credentials. @throws ExporterError */
   connect(): Promise<void>;
-  /** The target's run for this one of the archive: whole (with the digest it was loaded from), half, or not there. */
-  find(
-    run: RunInfo,
-  ): Promise<{ id: string; state: 'whole'; digest: string } | { id: string; state: 'half' } | undefined>;
+  /** The target's run for this one of the archive, if there is one. */
+  find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined>;
+  /** Begins a run, or goes on with a half one. */
   open(run: RunInfo, options: OpenOptions): Promise<TargetRun>;
   close(): Promise<void>;
 }

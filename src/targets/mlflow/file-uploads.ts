@@ -1,0 +1,117 @@
+// Files of a run: finds them on disk and uploads each below the folder of its attribute.
+
+import { readdir, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
+import type { FileRow, FileSeriesBatch } from '../../model/batches.ts';
+import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
+import { words } from '../../model/int64.ts';
+import type { AlterationList } from '../alterations.ts';
+import { decimalStepText, scaledMicro } from '../steps.ts';
+import type { ArtifactStore } from './artifacts.ts';
+import { artifactFileName } from './names.ts';
+
+interface FileUploadsOptions {
+  artifacts: ArtifactStore;
+  filesDirectory: string;
+  artifactFolders: ReadonlySet<string>;
+  stepMultiplier: bigint;
+  alterations: AlterationList;
+  failures: Failure[];
+}
+
+const OF_ONE_FILE = ['not_found', 'server', 'wrong_server', 'archive', 'unsupported'];
+
+/** Whether an error of an upload concerns that file only; all others end the run. */
+export function isOfOneFile(error: unknown): boolean {
+  return error instanceof ExporterError && OF_ONE_FILE.includes(error.code);
+}
+
+export class FileUploads {
+  readonly #options: FileUploadsOptions;
+  /** Names used in the folder of the last step of each series: two files of one step must not share a name. */
+  readonly #lastFolder = new Map<string, { folder: string; taken: Set<string> }>();
+
+  constructor(options: FileUploadsOptions) {
+    this.#options = options;
+  }
+
+  /** Uploads the file of a row, or all files of its folder (file sets of Neptune 2). */
+  async file({ path, type, file }: FileRow, folder: string): Promise<void> {
+    await this.#one(path, type, file, folder, new Set());
+  }
+
+  /** Uploads each file below a folder of its step: exact decimal of step x multiplier. */
+  async series(batch: FileSeriesBatch, folder: string): Promise<void> {
+    const steps = words(batch.steps);
+    for (let i = 0; i < batch.length; i++) {
+      const scaled = scaledMicro(batch.steps, steps, i, this.#options.stepMultiplier);
+      const name = `step_${batch.stepValid?.[i] === 0 ? 'None' : decimalStepText(scaled)}`;
+      const stepFolder = `${folder}/${artifactFileName(name, folder, this.#options.artifactFolders)}`;
+      const last = this.#lastFolder.get(batch.path);
+      const taken = last?.folder === stepFolder ? last.taken : new Set<string>();
+      this.#lastFolder.set(batch.path, { folder: stepFolder, taken });
+      await this.#one(batch.path, 'file_series', batch.values[i] ?? null, stepFolder, taken);
+    }
+  }
+
+  async #one(
+    attribute: string,
+    type: FileRow['type'] | 'file_series',
+    file: string | null,
+    folder: string,
+    taken: Set<string>,
+  ): Promise<void> {
+    const { alterations, failures, filesDirectory } = this.#options;
+    if (file === null) {
+      alterations.add('file_absent', attribute, 'The archive has no file for it: the export found none.');
+      return;
+    }
+    try {
+      const source = localPath(filesDirectory, file);
+      const status = await stat(source).catch(() => undefined);
+      if (status?.isDirectory()) await this.#folder(attribute, source, folder);
+      else if (status?.isFile()) await this.#put(attribute, source, folder, taken);
+      else throw new ExporterError('not_found', `The file ${source} is not there.`);
+    } catch (error) {
+      if (!isOfOneFile(error)) throw error;
+      failures.push(failureOf(error, { path: attribute, type }));
+    }
+  }
+
+  async #folder(attribute: string, source: string, folder: string): Promise<void> {
+    const taken = new Set<string>();
+    const entries = await readdir(source, { withFileTypes: true });
+    // Sorted, so that a repeated load gives the same names.
+    for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
+      const path = join(source, entry.name);
+      if (entry.isFile()) await this.#put(attribute, path, folder, taken);
+      else if (entry.isDirectory()) {
+        const name = this.#name(attribute, entry.name, folder, taken);
+        await this.#folder(attribute, path, `${folder}/${name}`);
+      }
+    }
+  }
+
+  async #put(attribute: string, source: string, folder: string, taken: Set<string>): Promise<void> {
+    const name = this.#name(attribute, basename(source), folder, taken);
+    await this.#options.artifacts.put(`${folder}/${name}`, source);
+  }
+
+  #name(attribute: string, name: string, folder: string, taken: Set<string>): string {
+    const stored = artifactFileName(name, folder, this.#options.artifactFolders, taken);
+    if (stored !== name) {
+      const message = `The file '${name}' is stored as '${folder}/${stored}'.`;
+      this.#options.alterations.add('file_renamed', attribute, message);
+    }
+    return stored;
+  }
+}
+
+/** A path of the archive on this disk. An archive may come from anywhere: its paths must stay below its files. */
+function localPath(filesDirectory: string, file: string): string {
+  const parts = file.split(/[\\/]/);
+  if (isAbsolute(file) || /^[a-z]:/i.test(file) || parts.includes('..') || file.includes('\0')) {
+    throw new ExporterError('archive', `The archive names a file outside its own folder: '${file}'.`);
+  }
+  return join(filesDirectory, file);
+}

@@ -1,0 +1,263 @@
+// MLflow as a target: finds runs that are there, makes new ones, and starts a local MLflow where no server is named.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpClient } from '../../http/client.ts';
+import { redactUrl } from '../../http/redact.ts';
+import { onDisk } from '../../model/disk-error.ts';
+import { ExporterError } from '../../model/errors.ts';
+import { type Logger, silentLogger } from '../../model/logger.ts';
+import type { RunInfo } from '../../model/runs.ts';
+import { AlterationList } from '../alterations.ts';
+import type { FoundRun, OpenOptions, RunContent, Target, TargetRun } from '../target.ts';
+import { artifactStore } from './artifacts.ts';
+import { type Experiment, MlflowClient, MlflowError, type NewRun, type Run } from './client.ts';
+import { type LocalServer, startLocalServer } from './local-server.ts';
+import { experimentName, fullExperimentName, runKey, runKeys, runName } from './names.ts';
+import { ProjectRuns } from './project-runs.ts';
+import { MlflowRun } from './run.ts';
+import { LOADED_TAG, LOADING_TAG, markOf, RUN_KEY_TAG, runOwner, runTags, runTimes } from './run-tags.ts';
+import { type Environment, type MlflowSettings, readSettings } from './settings.ts';
+import { storable } from './text.ts';
+
+export interface MlflowTargetOptions {
+  /** As `MLFLOW_TRACKING_URI`, before which it goes. */
+  trackingUri?: string;
+  /** Begins the names of experiments. */
+  namePrefix?: string;
+  /** Environment variables that MLflow's own client reads. */
+  env: Environment;
+  /** Requests in flight at once. More than the server has workers doesn't help. @default 4 */
+  requests?: number;
+  userAgent?: string;
+  /** Where relative paths of the tracking URI begin. @default process.cwd() */
+  cwd?: string;
+  /** @default os.homedir() */
+  home?: string;
+  logger?: Logger;
+  signal?: AbortSignal;
+}
+
+/** Tries of a call that can't be repeated blindly. */
+const CREATE_TRIES = 3;
+
+/**
+ * MLflow 2 and 3, by its REST API. What becomes what is written down in docs/mapping-mlflow.md.
+ * @throws ExporterError `usage` or `unsupported` for settings that can't be meant
+ */
+export class MlflowTarget implements Target {
+  readonly name = 'mlflow';
+  readonly #options: MlflowTargetOptions;
+  readonly #settings: MlflowSettings;
+  readonly #http: HttpClient;
+  readonly #logger: Logger;
+  readonly #experiments = new Map<string, Promise<Experiment>>();
+  readonly #known = new Map<string, Promise<ProjectRuns>>();
+  #server: LocalServer | undefined;
+  #base: string | undefined;
+  #fileStore = false;
+  #tempFolder: Promise<string> | undefined;
+  #runs = 0;
+
+  constructor(options: MlflowTargetOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.#settings = readSettings(options.trackingUri, options.env, options.home ?? homedir());
+    const { place, tls, timeoutMs, retryBudgetMs } = this.#settings;
+    if (place.kind === 'server') this.#base = place.base;
+    this.#http = new HttpClient({
+      userAgent: options.userAgent ?? 'neptune-exporter',
+      concurrency: options.requests ?? 4,
+      retry: { budgetMs: retryBudgetMs },
+      timeoutMs,
+      logger: this.#logger,
+      ...(tls && place.kind === 'server' ? { tls } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  }
+
+  get address(): string {
+    const { place } = this.#settings;
+    if (place.kind === 'server') return redactUrl(place.base).replace(/\/$/, '');
+    return place.store === 'default' ? "MLflow's default store in this folder" : place.uri.replace(/\/\/[^/@]*@/, '//');
+  }
+
+  async connect(): Promise<void> {
+    const { place } = this.#settings;
+    if (place.kind === 'local' && !this.#server) {
+      const { env, cwd = process.cwd(), signal } = this.#options;
+      const common = { place, env, cwd, http: this.#http, logger: this.#logger };
+      this.#server = await startLocalServer({ ...common, ...(signal ? { signal } : {}) });
+      this.#base = this.#server.base;
+    }
+    const { store, version } = await this.#client().serverInfo();
+    this.#fileStore = store === 'file';
+    this.#logger.debug(`MLflow ${version ?? 'of unknown version'}, store: ${store}`);
+  }
+
+  async find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined> {
+    const known = await this.#projectRuns(run.projectId);
+    const own = known.own(runKey(run, this.#options.namePrefix));
+    if (own) {
+      const state = own.loaded === undefined ? 'half' : own.loaded === markOf(content) ? 'whole' : 'changed';
+      return { id: own.id, state };
+    }
+    const foreign = known.foreign(this.#experimentName(run), runName(run));
+    return foreign === undefined ? undefined : { id: foreign, state: 'foreign' };
+  }
+
+  async open(run: RunInfo, options: OpenOptions): Promise<TargetRun> {
+    const client = this.#client(options.signal);
+    const experiment = await this.#experiment(run, client);
+    const alterations = new AlterationList();
+    const key = runKey(run, this.#options.namePrefix);
+    const before = await this.#half(run, key, experiment, options, client);
+    const { start } = runTimes(run, Date.now());
+    const user = runOwner(run);
+    const tags = runTags(
+      run,
+      { key, mark: markOf(options), parent: options.parent, prefix: this.#options.namePrefix },
+      alterations,
+    );
+    const sharesFolders = this.#server !== undefined;
+    // Refused before a run is made that could not be filled.
+    artifactStore(experiment.artifactLocation, client, sharesFolders);
+    const newRun = {
+      experimentId: experiment.id,
+      name: runName(run),
+      startTime: start,
+      tags,
+      ...(user === undefined ? {} : { user: storable(user) }),
+    };
+    const { id, artifactUri } = before ?? (await this.#createRun(newRun, key, client));
+    return new MlflowRun(id, {
+      client,
+      artifacts: artifactStore(artifactUri, client, sharesFolders),
+      fileStore: this.#fileStore,
+      info: run,
+      options,
+      keys: runKeys(options.survey, this.#fileStore),
+      alterations,
+      tempFolder: join(await this.#temp(), String(this.#runs++)),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close();
+    await this.#server?.stop();
+    this.#server = undefined;
+    const folder = await this.#tempFolder;
+    this.#tempFolder = undefined;
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+
+  #client(signal = this.#options.signal): MlflowClient {
+    if (this.#base === undefined) throw new Error('connect() must be called first');
+    const headers = this.#server ? {} : this.#settings.headers;
+    return new MlflowClient({ http: this.#http, base: this.#base, headers, ...(signal ? { signal } : {}) });
+  }
+
+  #experimentName(run: RunInfo): string {
+    return experimentName(run, this.#options.namePrefix, this.#fileStore);
+  }
+
+  /** What the server has of a project, asked for once: searching run by run costs as much for each. */
+  #projectRuns(projectId: string): Promise<ProjectRuns> {
+    let known = this.#known.get(projectId);
+    if (!known) {
+      known = ProjectRuns.read(this.#client(), projectId, this.#options.namePrefix);
+      this.#known.set(projectId, known);
+    }
+    return known;
+  }
+
+  #experiment(run: RunInfo, client: MlflowClient): Promise<Experiment> {
+    const name = this.#experimentName(run);
+    let experiment = this.#experiments.get(name);
+    if (!experiment) {
+      experiment = this.#makeExperiment(name, run, client);
+      this.#experiments.set(name, experiment);
+      // The next run of it tries again.
+      experiment.catch(() => this.#experiments.delete(name));
+    }
+    return experiment;
+  }
+
+  async #makeExperiment(name: string, run: RunInfo, client: MlflowClient): Promise<Experiment> {
+    let experiment = await client.experimentByName(name);
+    for (let attempt = 1; !experiment; attempt++) {
+      const fullName = storable(fullExperimentName(run, this.#options.namePrefix)).slice(0, 2000).toWellFormed();
+      const tags = [
+        { key: 'neptune.project', value: storable(run.projectId).slice(0, 2000) },
+        ...(fullName === name ? [] : [{ key: 'neptune.experiment_name', value: fullName }]),
+      ];
+      try {
+        await client.createExperiment(name, tags);
+      } catch (error) {
+        // Another loader may have been faster, or the answer was lost.
+        const exists = error instanceof MlflowError && error.mlflowCode === 'RESOURCE_ALREADY_EXISTS';
+        if (!exists && !mayBeTriedAgain(error, attempt)) throw error;
+      }
+      experiment = await client.experimentByName(name);
+    }
+    if (!experiment.deleted) return experiment;
+    throw new ExporterError('server', `The MLflow experiment '${name}' was deleted, so no run can be made in it.`, {
+      hint: `Bring it back with: mlflow experiments restore --experiment-id ${experiment.id}; or load with another --name-prefix.`,
+    });
+  }
+
+  /** A run that an earlier load left unfinished, if it can be gone on with; else it is deleted. */
+  async #half(
+    run: RunInfo,
+    key: string,
+    experiment: Experiment,
+    content: RunContent,
+    client: MlflowClient,
+  ): Promise<Run | undefined> {
+    // Listed runs may lie in another experiment; asked for again, since another loader may have been at work.
+    const listed = (await this.#projectRuns(run.projectId)).own(key);
+    const fresh = await findByKey(client, [experiment.id, ...(listed ? [listed.experimentId] : [])], key);
+    let kept: Run | undefined;
+    for (const half of fresh) {
+      if (half.tags.has(LOADED_TAG)) {
+        throw new ExporterError('server', `The run ${run.runId} is there already: another load made it meanwhile.`);
+      }
+      const goesOn = !this.#fileStore && half.tags.get(LOADING_TAG) === markOf(content);
+      if (goesOn && half.experimentId === experiment.id && !kept) kept = half;
+      // A file store would hold its points twice, and another content may contradict what is there.
+      else await client.deleteRun(half.id);
+    }
+    return kept;
+  }
+
+  async #createRun(run: NewRun, key: string, client: MlflowClient): Promise<Run> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.createRun(run);
+      } catch (error) {
+        if (!mayBeTriedAgain(error, attempt)) throw error;
+        this.#logger.debug(`Making a run failed, looking whether it is there: ${error}`);
+        const [made] = await findByKey(client, [run.experimentId], key);
+        if (made) return made;
+      }
+    }
+  }
+
+  #temp(): Promise<string> {
+    this.#tempFolder ??= onDisk(() => mkdtemp(join(tmpdir(), 'neptune-exporter-')));
+    return this.#tempFolder;
+  }
+}
+
+async function findByKey(client: MlflowClient, experimentIds: string[], key: string): Promise<Run[]> {
+  // The key is hex: nothing in it needs an escape, for which MLflow's filters have no way.
+  const filter = `tags.\`${RUN_KEY_TAG}\` = '${key}'`;
+  return Array.fromAsync(client.searchRuns([...new Set(experimentIds)], filter));
+}
+
+/** After a lost connection or a fault of the server, what was asked for may have been done or not. */
+function mayBeTriedAgain(error: unknown, attempt: number): boolean {
+  if (!(error instanceof ExporterError) || attempt >= CREATE_TRIES) return false;
+  return error.code === 'network' || (error.code === 'server' && (error.status ?? 0) >= 500);
+}

@@ -1,0 +1,209 @@
+// Names at MLflow: keys of params and metrics, artifact folders and files, experiments, runs. Pure.
+
+import type { AttributeType } from '../../model/attributes.ts';
+import type { RunInfo } from '../../model/runs.ts';
+import type { RunSurvey } from '../survey.ts';
+import { surveyKey } from '../survey.ts';
+import { cutWithHash, shortHash, storable } from './text.ts';
+
+/** Longest key of a param, metric or tag (MLflow), and longest name of an experiment or run that every database takes. */
+export const MAX_NAME = 250;
+/** Longest name of a folder or file, in bytes: under the 255 of common file systems. */
+const MAX_SEGMENT_BYTES = 200;
+/** Folder of what the exporter adds to a run. No attribute may live in it. */
+export const OWN_FOLDER = 'neptune_exporter';
+
+/** What an attribute becomes. Each kind has names of its own at MLflow. */
+export type HomeKind = 'param' | 'metric' | 'artifact';
+
+export function homeOf(type: AttributeType): HomeKind {
+  if (type === 'float_series') return 'metric';
+  if (type === 'string_series' || type === 'histogram_series') return 'artifact';
+  return type === 'file' || type === 'file_series' || type === 'file_set' || type === 'artifact' ? 'artifact' : 'param';
+}
+
+/**
+ * The key of an attribute path, before collisions are looked at: characters outside `a-zA-Z0-9_-. /` become `_`, 250 at
+ * most (contract of the seed README). MLflow also refuses names that aren't normal paths: an empty or dot segment gets
+ * underscores.
+ */
+export function plainKey(path: string): string {
+  const cut = path.replace(/[^a-zA-Z0-9_\-. /]/gu, '_').slice(0, MAX_NAME);
+  // A slash at the very end would need a further character: it becomes one itself.
+  const ended = cut.length === MAX_NAME && cut.endsWith('/') ? `${cut.slice(0, -1)}_` : cut;
+  const segments = ended.split('/').map((segment) => {
+    if (segment === '') return '_';
+    return segment === '.' || segment === '..' ? '_'.repeat(segment.length) : segment;
+  });
+  // MLflow takes any name that begins with two dots for a way out of its folder.
+  const key = segments.join('/').replace(/^\.\./, '__');
+  return key.length > MAX_NAME ? plainKey(key.slice(0, MAX_NAME)) : key;
+}
+
+export interface KeyRules {
+  /** The file store can't hold both `a` and `a/b`: one is a file, the other needs a folder. */
+  nested: boolean;
+  /** Names that differ only in case count as one, as they are on many disks. */
+  caseBlind: boolean;
+}
+
+/**
+ * Gives each path a key of its own. Where several paths would have one key, a path that is its own key keeps it, and
+ * the others end with `_` and a hash of their path. Depends on the set of paths only, not on their order.
+ */
+export function assignKeys(
+  paths: Iterable<string>,
+  plain: (path: string) => string,
+  rules: KeyRules,
+): Map<string, string> {
+  const fold = (key: string) => (rules.caseBlind ? key.toLowerCase() : key);
+  const groups = new Map<string, string[]>();
+  for (const path of new Set(paths)) {
+    const key = fold(plain(path));
+    const group = groups.get(key);
+    if (group) group.push(path);
+    else groups.set(key, [path]);
+  }
+  const folders = rules.nested ? parentFolders(groups.keys()) : new Set<string>();
+  const assigned = new Map<string, string>();
+  const taken = new Set<string>();
+  const crowded: string[] = [];
+  for (const [key, group] of groups) {
+    const keeper = folders.has(key) ? undefined : group.length === 1 ? group[0] : identical(group, plain);
+    if (keeper !== undefined) {
+      assigned.set(keeper, plain(keeper));
+      taken.add(key);
+    }
+    for (const path of group) if (path !== keeper) crowded.push(path);
+  }
+  for (const path of crowded.sort()) {
+    let key = '';
+    for (let digits = 8; key === '' || taken.has(fold(key)) || folders.has(fold(key)); digits += 8) {
+      key = `${plain(path).slice(0, MAX_NAME - digits - 1)}_${shortHash(path, digits)}`;
+    }
+    assigned.set(path, key);
+    taken.add(fold(key));
+  }
+  return assigned;
+}
+
+/** With case folded, several paths may be their own keys: the first in order keeps it. */
+function identical(group: string[], plain: (path: string) => string): string | undefined {
+  return group.filter((path) => plain(path) === path).sort()[0];
+}
+
+function parentFolders(keys: Iterable<string>): Set<string> {
+  const folders = new Set<string>();
+  for (const key of keys) {
+    for (let at = key.lastIndexOf('/'); at > 0; at = key.lastIndexOf('/', at - 1)) {
+      if (folders.has(key.slice(0, at))) break;
+      folders.add(key.slice(0, at));
+    }
+  }
+  return folders;
+}
+
+/** The keys of a run's attributes, by `surveyKey`, and all folders that artifacts of the run make. */
+export interface RunKeys {
+  byAttribute: Map<string, string>;
+  artifactFolders: ReadonlySet<string>;
+}
+
+/** Chooses the keys of a whole run, from all its attributes. */
+export function runKeys(survey: RunSurvey, fileStore: boolean): RunKeys {
+  const paths: Record<HomeKind, string[]> = { param: [], metric: [], artifact: [] };
+  for (const { type, path } of survey.values()) paths[homeOf(type)].push(path);
+  const rules = { nested: fileStore, caseBlind: false };
+  const keys: Record<HomeKind, Map<string, string>> = {
+    param: assignKeys(paths.param, plainKey, rules),
+    metric: assignKeys(paths.metric, plainKey, rules),
+    artifact: assignKeys(paths.artifact, plainFolder, { nested: false, caseBlind: true }),
+  };
+  const byAttribute = new Map<string, string>();
+  for (const { type, path } of survey.values()) {
+    byAttribute.set(surveyKey(type, path), keys[homeOf(type)].get(path)!);
+  }
+  const folders = [...keys.artifact.values()].map((key) => `${key.toLowerCase()}/`);
+  return { byAttribute, artifactFolders: parentFolders(folders) };
+}
+
+/** The name that an attribute has if no other one is in its way. */
+export function plainName(type: AttributeType, path: string): string {
+  return homeOf(type) === 'artifact' ? plainFolder(path) : plainKey(path);
+}
+
+/** The artifact folder of an attribute: its key, with segments that file systems take. */
+function plainFolder(path: string): string {
+  const segments = plainKey(path).split('/');
+  if (segments[0]?.toLowerCase() === OWN_FOLDER) segments[0] = `${segments[0]}_`;
+  return segments
+    .map((segment) => (segment.length > MAX_SEGMENT_BYTES ? cutWithHash(segment, MAX_SEGMENT_BYTES) : segment))
+    .join('/');
+}
+
+/**
+ * The name of a file inside an artifact folder. Characters that MLflow's artifact routes change or refuse become `_`;
+ * long names are cut before their extension. A file named like its folder would be hidden by MLflow's client (it takes
+ * the folder for the file), and a file may not lie where another attribute has a folder: both get `file_` in front.
+ * @param taken lower-case names already used in the folder; the new one is added
+ */
+export function artifactFileName(
+  name: string,
+  folder: string,
+  artifactFolders: ReadonlySet<string>,
+  taken?: Set<string>,
+): string {
+  let safe = storable(name).replace(/[^\p{L}\p{N} ._\-+()=,@]/gu, '_');
+  if (/^\.{0,2}$/.test(safe)) safe = `file_${safe.replaceAll('.', '_')}`;
+  if (Buffer.byteLength(safe) > MAX_SEGMENT_BYTES) {
+    const extension = /\.[\p{L}\p{N}]{1,15}$/u.exec(safe)?.[0] ?? '';
+    let stem = safe.slice(0, safe.length - extension.length);
+    while (Buffer.byteLength(stem + extension) > MAX_SEGMENT_BYTES - 9) stem = stem.slice(0, -8).toWellFormed();
+    safe = `${stem.replaceAll('\ufffd', '_')}_${shortHash(name)}${extension}`;
+  }
+  const own = folder.slice(folder.lastIndexOf('/') + 1).toLowerCase();
+  const isFree = (candidate: string) => {
+    const lower = candidate.toLowerCase();
+    return lower !== own && !artifactFolders.has(`${folder}/${candidate}`.toLowerCase()) && !taken?.has(lower);
+  };
+  while (!isFree(safe)) safe = `file_${safe}`;
+  taken?.add(safe.toLowerCase());
+  return safe;
+}
+
+/** `<prefix>/<project>/<sys/name>`, or `<prefix>/<project>` for a run without `sys/name`. */
+export function fullExperimentName(run: RunInfo, prefix: string | undefined): string {
+  return [prefix, run.projectId, run.experimentName].filter((part) => part !== undefined && part !== '').join('/');
+}
+
+/**
+ * The experiment's name at MLflow: over 250 characters it is cut and ends with a hash.
+ * @param fileStore the file store can't make an experiment with a quote in its name
+ */
+export function experimentName(run: RunInfo, prefix: string | undefined, fileStore: boolean): string {
+  const name = storable(fullExperimentName(run, prefix));
+  return cutWithHash(fileStore ? name.replaceAll(/['"`]/g, '_') : name, MAX_NAME);
+}
+
+/** The beginning that the experiment names of one project share. */
+export function experimentStem(projectId: string, prefix: string | undefined): string {
+  const stem = storable([prefix, projectId].filter((part) => part !== undefined && part !== '').join('/'));
+  return stem
+    .slice(0, 100)
+    .toWellFormed()
+    .replace(/\ufffd$/, '');
+}
+
+export function fullRunName(run: RunInfo): string {
+  return run.customRunId ? run.customRunId : run.runId;
+}
+
+/** The run's name at MLflow: the custom run id or else the run id; over 250 characters cut, with a hash. */
+export function runName(run: RunInfo): string {
+  return cutWithHash(storable(fullRunName(run)), MAX_NAME);
+}
+
+/** What makes a run at MLflow the copy of this one: hex, so that it can be searched for whatever the names hold. */
+export function runKey(run: RunInfo, prefix: string | undefined): string {
+  return shortHash(JSON.stringify([run.projectId, run.runId, prefix ?? '']), 64);
+}

@@ -1,0 +1,47 @@
+// What MLflow will alter of a run, foreseen from its survey. Pure.
+
+import type { AlterationList } from '../alterations.ts';
+import type { AttributeSurvey, RunSurvey } from '../survey.ts';
+import { surveyKey } from '../survey.ts';
+import { plainName, type RunKeys } from './names.ts';
+
+/** True if points of the series reach MLflow otherwise than they are: then the series is also kept whole as CSV. */
+export function needsCsv(series: AttributeSurvey, fileStore: boolean): boolean {
+  const { fractionalSteps, missingSteps, missingTimestamps, negativeTimestamps, infinities, negativeZeros } = series;
+  const times = fractionalSteps + missingSteps + missingTimestamps + negativeTimestamps;
+  // The file store keeps values as text.
+  return times + (fileStore ? 0 : infinities + negativeZeros) > 0;
+}
+
+/** Adds what the names and the points of a run go through. Values too long and files are only seen when they come. */
+export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, fileStore: boolean): void {
+  for (const entry of survey.values()) {
+    const key = keys.byAttribute.get(surveyKey(entry.type, entry.path));
+    if (key !== undefined && key !== entry.path) {
+      const collides = key !== plainName(entry.type, entry.path);
+      const reason = collides ? 'another attribute would have the same name' : 'MLflow does not take the name as it is';
+      list.add(collides ? 'key_collision' : 'renamed', entry.path, `Stored as '${key}': ${reason}.`);
+    }
+    if (entry.type === 'float_series') foreseeFloats(list, entry, fileStore);
+    if (entry.type === 'string_series') {
+      const message = 'Some texts have line breaks, which series.txt can not tell: they are whole in series.jsonl.';
+      list.add('line_breaks', entry.path, message, entry.awkwardTexts);
+    }
+    if (entry.type === 'string_series' || entry.type === 'histogram_series') {
+      list.add('null_value', entry.path, 'Points without a value are left out.', entry.nulls);
+    }
+  }
+}
+
+function foreseeFloats(list: AlterationList, entry: AttributeSurvey, fileStore: boolean): void {
+  const { path } = entry;
+  const whole = 'the series is also kept whole as CSV';
+  list.add('step_truncated', path, `Steps that are not whole numbers are cut; ${whole}.`, entry.fractionalSteps);
+  list.add('step_missing', path, `Points without a step are at step 0; ${whole}.`, entry.missingSteps);
+  list.add('timestamp_missing', path, `Points without a time are at 1970-01-01; ${whole}.`, entry.missingTimestamps);
+  list.add('timestamp_negative', path, `Times before 1970 are at 1970-01-01; ${whole}.`, entry.negativeTimestamps);
+  list.add('null_as_nan', path, 'Points without a value are NaN.', entry.nulls);
+  if (fileStore) return;
+  list.add('infinity', path, `MLflow's database holds infinities as ±1.797e308; ${whole}.`, entry.infinities);
+  list.add('negative_zero', path, `MLflow's database holds -0.0 as 0.0; ${whole}.`, entry.negativeZeros);
+}

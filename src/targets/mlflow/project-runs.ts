@@ -1,0 +1,53 @@
+// The runs that MLflow already has of one project: ours by their key, others by name.
+
+import type { MlflowClient } from './client.ts';
+import { experimentStem } from './names.ts';
+import { LOADED_TAG, RUN_KEY_TAG } from './run-tags.ts';
+
+export interface OwnRun {
+  id: string;
+  experimentId: string;
+  /** The completion mark; absent for a half-loaded run. */
+  loaded: string | undefined;
+}
+
+export class ProjectRuns {
+  readonly #own = new Map<string, OwnRun>();
+  readonly #foreign = new Map<string, string>();
+
+  /**
+   * Lists the runs in all experiments whose name begins as the project's do. Kept small: MLflow's answers carry the
+   * params and metrics of each run, of which nothing stays.
+   */
+  static async read(client: MlflowClient, projectId: string, prefix: string | undefined): Promise<ProjectRuns> {
+    const result = new ProjectRuns();
+    const stem = experimentStem(projectId, prefix);
+    const names = new Map<string, string>();
+    for await (const { id, name } of client.experiments()) if (name.startsWith(stem)) names.set(id, name);
+    if (names.size === 0) return result;
+    for await (const { id, name, experimentId, tags } of client.searchRuns([...names.keys()], '')) {
+      const key = tags.get(RUN_KEY_TAG);
+      if (key === undefined) {
+        result.#foreign.set(nameKey(names.get(experimentId) ?? '', name), id);
+        continue;
+      }
+      const loaded = tags.get(LOADED_TAG);
+      // Should there be two, the whole one counts.
+      if (loaded !== undefined || !result.#own.has(key)) result.#own.set(key, { id, experimentId, loaded });
+    }
+    return result;
+  }
+
+  own(runKey: string): OwnRun | undefined {
+    return this.#own.get(runKey);
+  }
+
+  /** Id of a run of that name which this program didn't make. */
+  foreign(experiment: string, name: string): string | undefined {
+    return this.#foreign.get(nameKey(experiment, name));
+  }
+}
+
+function nameKey(experiment: string, run: string): string {
+  return JSON.stringify([experiment, run]);
+}

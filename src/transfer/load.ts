@@ -1,0 +1,267 @@
+// Archive → target: which runs are loaded, in what order, and what becomes of the ones that fail.
+
+import type { Archive } from '../archive/reader.ts';
+import { readRunInfo } from '../archive/reader.ts';
+import type { ArchiveProject, ArchiveRun } from '../archive/types.ts';
+import { forEachLimited, throwIfAborted } from '../http/limits.ts';
+import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
+import { type Logger, silentLogger } from '../model/logger.ts';
+import type { RunInfo } from '../model/runs.ts';
+import type { Target } from '../targets/target.ts';
+import { type OrderedRun, parentsFirst } from './load-order.ts';
+import { loadRun, type RunLoad } from './load-run.ts';
+import { type Progress, silentProgress } from './progress.ts';
+
+export interface LoadOptions {
+  archive: Archive;
+  /** The archive's folder of files. */
+  filesPath: string;
+  target: Target;
+  /** Only these project ids. */
+  projects?: readonly string[];
+  /** Only these run ids. */
+  runs?: readonly string[];
+  /** Target step = Neptune step x multiplier. */
+  stepMultiplier: bigint;
+  /** Runs loaded at once. */
+  concurrency: number;
+  progress?: Progress;
+  /** Told of everything that could not be loaded; the run id is empty if a project as a whole is concerned. */
+  errorReport?: { record(projectId: string, runId: string, failure: Failure): void };
+  logger?: Logger;
+  signal?: AbortSignal;
+}
+
+export interface LoadResult {
+  /** Runs that were asked for. */
+  runs: number;
+  /** Loaded for the first time, whole. */
+  loaded: number;
+  /** Half loaded before, whole now. */
+  completed: number;
+  /** There already; `changed` and `foreign` are among them. */
+  skipped: number;
+  /** Skipped though the archive has other content by now, or another step multiplier was used. */
+  changed: number;
+  /** Skipped since a run of the same name is there that this program didn't make. */
+  foreign: number;
+  /** Runs that the target doesn't have whole; `partial` is among them. */
+  failed: number;
+  /** Loaded but for some attributes, files or parts of the archive. */
+  partial: number;
+  /** Values, points and names that are otherwise at the target than in the archive. */
+  alterations: number;
+  alterationsByCode: Record<string, number>;
+}
+
+type Settled = LoadOptions & { progress: Progress; logger: Logger; signal: AbortSignal };
+
+/**
+ * Loads the runs of an archive that the target doesn't have whole. Connects the target, but leaves it open.
+ * @throws ExporterError what ends the load as a whole: no such project or run, `token_refused`, `network`, `disk`,
+ *   `interrupted`
+ */
+export async function loadArchive(options: LoadOptions): Promise<LoadResult> {
+  const { progress = silentProgress, logger = silentLogger, archive, target } = options;
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const settled = { ...options, progress, logger, signal };
+  const result = emptyResult();
+  const projects = chooseProjects(archive.projects(), options.projects);
+  await target.connect();
+  const missing = new Set(options.runs);
+  for (const project of projects) await loadProject(project, settled, result, stop, missing);
+  if (missing.size > 0) reportMissing([...missing], projects, settled, result);
+  return result;
+}
+
+function emptyResult(): LoadResult {
+  const counts = { runs: 0, loaded: 0, completed: 0, skipped: 0, changed: 0, foreign: 0, failed: 0, partial: 0 };
+  return { ...counts, alterations: 0, alterationsByCode: {} };
+}
+
+function chooseProjects(all: ArchiveProject[], wanted: readonly string[] | undefined): ArchiveProject[] {
+  if (!wanted) return all;
+  const unknown = wanted.find((id) => !all.some((project) => project.projectId === id));
+  if (unknown === undefined) return all.filter(({ projectId }) => wanted.includes(projectId));
+  throw new ExporterError('usage', `The archive has no project '${unknown}'.`, {
+    hint: `It has: ${all.map(({ projectId }) => projectId).join(', ')}.`,
+  });
+}
+
+function reportMissing(missing: string[], projects: ArchiveProject[], options: Settled, result: LoadResult): void {
+  for (const runId of missing) {
+    const error = new ExporterError('not_found', `The archive has no run '${runId}'.`);
+    if (result.runs === 0 && missing.length === 1) throw error;
+    result.runs++;
+    result.failed++;
+    options.errorReport?.record(projects[0]?.projectId ?? '', runId, failureOf(error));
+    options.logger.error(error.message);
+  }
+}
+
+interface SelectedRun {
+  run: ArchiveRun;
+  info: RunInfo;
+}
+
+async function loadProject(
+  project: ArchiveProject,
+  options: Settled,
+  result: LoadResult,
+  stop: AbortController,
+  missing: Set<string>,
+): Promise<void> {
+  const { progress, logger, concurrency } = options;
+  const { projectId } = project;
+  progress.project(projectId);
+  const { selected, others } = await readProject(project, options, result, missing);
+  progress.project(projectId, selected.length);
+  const ordered = parentsFirst(selected, ({ runId }) =>
+    logger.warn(`${projectId}: the forks of run ${runId} lead back to itself; it is loaded without its parent`),
+  );
+  const targetIds = new Map<string, string>();
+  const settled = new Map<OrderedRun<ArchiveRun>, PromiseWithResolvers<void>>();
+  for (const one of ordered) settled.set(one, Promise.withResolvers());
+  await forEachLimited(ordered, concurrency, async (one) => {
+    try {
+      if (one.parent) await settled.get(one.parent)?.promise;
+      throwIfAborted(options.signal);
+      await loadOne(one, others, targetIds, options, result);
+    } catch (error) {
+      // One failing stops the others at once, so that nothing goes on behind the error's back.
+      stop.abort(error);
+      throw error;
+    } finally {
+      settled.get(one)?.resolve();
+    }
+  });
+}
+
+/** The runs to be loaded, and the others of the project by id: a parent may be among them. */
+async function readProject(
+  project: ArchiveProject,
+  options: Settled,
+  result: LoadResult,
+  missing: Set<string>,
+): Promise<{ selected: SelectedRun[]; others: Map<string, ArchiveRun> }> {
+  const selected: SelectedRun[] = [];
+  const others = new Map<string, ArchiveRun>();
+  const damaged = (runId: string, error: unknown) => {
+    result.runs++;
+    result.failed++;
+    options.progress.runFinished(runId, 'failed');
+    options.errorReport?.record(project.projectId, runId, failureOf(error));
+    options.logger.error(`${project.projectId}, run ${runId}: ${messageOf(error)}`);
+  };
+  for await (const run of options.archive.runs(project, damaged)) {
+    throwIfAborted(options.signal);
+    if (options.runs && !options.runs.includes(run.runId)) {
+      others.set(run.runId, run);
+      continue;
+    }
+    missing.delete(run.runId);
+    try {
+      selected.push({ run, info: await readRunInfo(run) });
+      result.runs++;
+    } catch (error) {
+      damaged(run.runId, error);
+    }
+  }
+  return { selected, others };
+}
+
+async function loadOne(
+  { run, info, parent }: OrderedRun<ArchiveRun>,
+  others: Map<string, ArchiveRun>,
+  targetIds: Map<string, string>,
+  options: Settled,
+  result: LoadResult,
+): Promise<void> {
+  const { progress, logger, errorReport } = options;
+  const { projectId, runId } = info;
+  const shown = `${projectId}, run ${runId}`;
+  progress.runStarted(runId);
+  try {
+    const load = await loadRun(run, info, {
+      ...options,
+      parent: parent ? requireParent(parent.info, targetIds) : await outsideParent(info, others, options),
+      onTargetId: (id) => targetIds.set(runId, id),
+    });
+    count(load, result);
+    for (const failure of load.failures) errorReport?.record(projectId, runId, failure);
+    tell(shown, load, logger);
+    progress.runFinished(runId, outcomeOf(load));
+  } catch (error) {
+    if (endsLoad(error)) throw error;
+    result.failed++;
+    errorReport?.record(projectId, runId, failureOf(error));
+    logger.error(`${shown}: ${messageOf(error)}`);
+    progress.runFinished(runId, 'failed');
+  }
+}
+
+/** A child without its parent would never get it later: it waits until the parent is there. */
+function requireParent(parent: RunInfo, targetIds: Map<string, string>): string {
+  const id = targetIds.get(parent.runId);
+  if (id !== undefined) return id;
+  throw new ExporterError('not_found', `Its parent run ${parent.runId} could not be loaded.`, {
+    hint: 'Start the load again: both will be tried.',
+  });
+}
+
+/** A parent that isn't to be loaded now may be at the target already. */
+async function outsideParent(
+  { parentRunId }: RunInfo,
+  others: Map<string, ArchiveRun>,
+  { target, stepMultiplier, logger }: Settled,
+): Promise<string | undefined> {
+  const parent = parentRunId === undefined ? undefined : others.get(parentRunId);
+  if (!parent) return undefined;
+  const found = await target.find(await readRunInfo(parent), { digest: '', stepMultiplier });
+  if (!found) logger.warn(`The parent ${parentRunId} is not at the target: the fork is loaded without a link to it`);
+  return found?.id;
+}
+
+function count(load: RunLoad, result: LoadResult): void {
+  if (load.outcome === 'partial') {
+    result.partial++;
+    result.failed++;
+  } else {
+    result[load.outcome]++;
+  }
+  if (load.outcome === 'skipped' && (load.found === 'changed' || load.found === 'foreign')) result[load.found]++;
+  for (const { code, count: times } of load.alterations) {
+    result.alterations += times;
+    result.alterationsByCode[code] = (result.alterationsByCode[code] ?? 0) + times;
+  }
+}
+
+function tell(shown: string, { outcome, found, failures, alterations }: RunLoad, logger: Logger): void {
+  for (const { attributePath, message } of failures) {
+    logger.error(`${shown}${attributePath === undefined ? '' : `, ${attributePath}`}: ${message}`);
+  }
+  for (const { attributePath, message, code, count: times } of alterations) {
+    logger.debug(`${shown}, ${attributePath ?? 'run'}: ${message} (${code}, ${times})`);
+  }
+  if (found === 'changed') {
+    logger.warn(`${shown}: skipped; it was loaded before, with other content or another step multiplier`);
+  } else if (found === 'foreign') {
+    logger.warn(`${shown}: skipped; a run of this name is there that another program made`);
+  } else {
+    logger.debug(`${shown}: ${outcome}`);
+  }
+}
+
+function outcomeOf({ outcome }: RunLoad): 'done' | 'skipped' | 'partial' {
+  return outcome === 'loaded' || outcome === 'completed' ? 'done' : outcome;
+}
+
+/** What concerns every run. */
+function endsLoad(error: unknown): boolean {
+  return error instanceof ExporterError && ['token_refused', 'network', 'disk', 'interrupted'].includes(error.code);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

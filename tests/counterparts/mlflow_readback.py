@@ -1,0 +1,97 @@
+# Reads everything that MLflow's own client sees of the experiments of a prefix, as exact JSON on standard output.
+#
+# usage: mlflow_readback.py TRACKING_URI NAME_PREFIX [--artifacts]
+#
+# Values are texts in Python's repr, so that NaN, infinities and every double arrive as they are. With --artifacts each
+# file is downloaded through the client, and given with its size, SHA-256 and, if it is short, its text.
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+
+os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities import ViewType  # noqa: E402
+
+TEXT_LIMIT = 200_000
+
+
+def pages(call):
+    token = None
+    while True:
+        page = call(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def history(client, run_id, key):
+    points = client.get_metric_history(run_id, key)
+    return [[repr(point.step), repr(point.timestamp), repr(point.value)] for point in points]
+
+
+def artifacts(client, run_id):
+    found = {}
+    pending = [None]
+    while pending:
+        for item in client.list_artifacts(run_id, pending.pop()):
+            if item.is_dir:
+                pending.append(item.path)
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                with open(client.download_artifacts(run_id, item.path, folder), "rb") as file:
+                    content = file.read()
+            entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            if len(content) <= TEXT_LIMIT:
+                try:
+                    entry["text"] = content.decode("utf-8")
+                except UnicodeDecodeError:
+                    pass
+            found[item.path] = entry
+    return found
+
+
+def read_run(client, run, with_artifacts):
+    data = {
+        "id": run.info.run_id,
+        "name": run.info.run_name,
+        "status": run.info.status,
+        "start": run.info.start_time,
+        "end": run.info.end_time,
+        "lifecycle": run.info.lifecycle_stage,
+        "user": run.info.user_id,
+        "params": dict(run.data.params),
+        "tags": dict(run.data.tags),
+        "metrics": {key: history(client, run.info.run_id, key) for key in run.data.metrics},
+    }
+    if with_artifacts:
+        data["artifacts"] = artifacts(client, run.info.run_id)
+    return data
+
+
+def main():
+    uri, prefix = sys.argv[1:3]
+    client = MlflowClient(uri)
+    result = []
+    for experiment in pages(lambda token: client.search_experiments(page_token=token, view_type=ViewType.ALL)):
+        if not experiment.name.startswith(prefix):
+            continue
+        runs = pages(
+            lambda token: client.search_runs([experiment.experiment_id], page_token=token, run_view_type=ViewType.ALL)
+        )
+        result.append(
+            {
+                "name": experiment.name,
+                "tags": dict(experiment.tags),
+                "runs": [read_run(client, run, "--artifacts" in sys.argv) for run in runs],
+            }
+        )
+    json.dump(result, sys.stdout)
+
+
+main()
