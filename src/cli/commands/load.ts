@@ -1,0 +1,124 @@
+// `load`: from an archive on disk into a target such as MLflow.
+
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { TARGET_NAMES, type TargetName, type TargetSettings } from '../../targets/registry.ts';
+import type { Bind, CliContext } from '../context.ts';
+import { createErrorReport } from '../error-report.ts';
+import { EXIT } from '../errors.ts';
+import { type LoadReport, loadLines } from '../load-report.ts';
+import * as shared from '../options.ts';
+import { withProgress } from '../progress.ts';
+import { packageVersion } from '../version.ts';
+
+const DEFAULT_CONCURRENCY = 4;
+const MAX_CONCURRENCY = 32;
+
+interface LoadOptions extends shared.CommonOptions {
+  loader: TargetName;
+  projectIds: string[];
+  runs: string[];
+  dataPath: string;
+  filesPath: string;
+  stepMultiplier: bigint;
+  namePrefix?: string;
+  mlflowTrackingUri?: string;
+  concurrency: number;
+  errorReportFile: string;
+  progress: boolean;
+  json: boolean;
+}
+
+const EXAMPLES = [
+  ['Into an MLflow server', 'neptune-exporter load --loader mlflow --mlflow-tracking-uri "http://localhost:5000"'],
+  ['Into a local MLflow database', 'neptune-exporter load --loader mlflow --mlflow-tracking-uri sqlite:///mlflow.db'],
+  ['Only two runs', 'neptune-exporter load --loader mlflow -r "RUN-123" -r "RUN-456"'],
+  ['Steps with three decimals become whole numbers', 'neptune-exporter load --loader mlflow --step-multiplier 1000'],
+] as const;
+
+/** The command `load`. */
+export function loadCommand(bind: Bind): Command {
+  const command = new Command('load')
+    .description('Load an archive into a target. Runs that were loaded are skipped, half-loaded ones are completed.')
+    .addOption(
+      new Option('--loader <target>', `where to: ${TARGET_NAMES.join(', ')}`)
+        .argParser(shared.choice(TARGET_NAMES))
+        .makeOptionMandatory(),
+    )
+    .addOption(shared.manyOption('-p, --project-ids <path>', 'only this project, as workspace/project'))
+    .addOption(shared.manyOption('-r, --runs <run id>', 'only this run: the exact id'));
+  shared.addDataPath(command);
+  shared.addFilesPath(command, 'folder of the downloaded files');
+  command
+    .addOption(
+      new Option('--step-multiplier <n>', 'target step = Neptune step times this whole number')
+        .default(1n, '1')
+        .argParser(shared.positiveInteger),
+    )
+    .option('--name-prefix <text>', 'begins the names of what is made at the target')
+    .option('--mlflow-tracking-uri <uri>', 'MLflow server, folder or sqlite:///file; else MLFLOW_TRACKING_URI is used')
+    .addOption(
+      new Option('--concurrency <n>', 'runs loaded at the same time')
+        .default(DEFAULT_CONCURRENCY)
+        .argParser(shared.wholeNumber(1, MAX_CONCURRENCY)),
+    );
+  shared.addErrorReport(command);
+  shared.addLogging(command);
+  shared.addNoProgress(command);
+  shared.addJson(command);
+  return shared.addExamples(command, EXAMPLES).action(bind(runLoad));
+}
+
+async function runLoad(options: LoadOptions, context: CliContext): Promise<number> {
+  const { terminal, redactor, env } = context;
+  const { openArchive } = await import('../../archive/reader.ts');
+  const archive = await openArchive(resolve(options.dataPath));
+  const log = context.openLog(options);
+  const signal = context.interruptSignal();
+  const errors = createErrorReport(options.errorReportFile, redactor.redact);
+  const { createTarget } = await import('../../targets/registry.ts');
+  const { loadArchive } = await import('../../transfer/load.ts');
+  const target = await createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
+  const started = performance.now();
+  terminal.line(`Loading ${archive.dataPath} into ${target.address}.`);
+  try {
+    const live = terminal.live && options.progress;
+    const result = await withProgress({ terminal, verb: 'loading', live }, (progress) =>
+      loadArchive({
+        archive,
+        filesPath: resolve(options.filesPath),
+        target,
+        ...(options.projectIds.length > 0 ? { projects: options.projectIds } : {}),
+        ...(options.runs.length > 0 ? { runs: options.runs } : {}),
+        stepMultiplier: options.stepMultiplier,
+        concurrency: options.concurrency,
+        progress,
+        errorReport: errors,
+        logger: log,
+        signal,
+      }),
+    );
+    const report: LoadReport = {
+      ...result,
+      target: target.address,
+      seconds: Math.round(performance.now() - started) / 1000,
+      errors: errors.count,
+      errorReport: errors.count > 0 ? errors.path : null,
+      logFile: log.path ?? null,
+    };
+    for (const line of loadLines(report)) terminal.line(line);
+    if (options.json) terminal.result(JSON.stringify(report, null, 2));
+    return report.failed > 0 ? EXIT.incomplete : EXIT.ok;
+  } finally {
+    await target.close();
+  }
+}
+
+/** What the options say to the target; what is left out it finds in its environment variables. */
+function settingsOf({ namePrefix, mlflowTrackingUri }: LoadOptions): TargetSettings {
+  return {
+    userAgent: `neptune-exporter/${packageVersion()}`,
+    ...(namePrefix === undefined ? {} : { namePrefix }),
+    ...(mlflowTrackingUri === undefined ? {} : { mlflowTrackingUri }),
+  };
+}

@@ -1,0 +1,44 @@
+// The end of a load in words: what was loaded, what was altered on the way, what is missing, where to look.
+
+import type { LoadResult } from '../transfer/load.ts';
+import { count, duration, plural } from './format.ts';
+
+/** Result of a load as `--json` prints it. Paths are absolute; null where there is no such file. */
+export interface LoadReport extends LoadResult {
+  /** The target's address. */
+  target: string;
+  seconds: number;
+  /** Entries of the error report. */
+  errors: number;
+  errorReport: string | null;
+  logFile: string | null;
+}
+
+/** Lines of talk. */
+export function loadLines(report: LoadReport): string[] {
+  const { runs, loaded, completed, skipped, changed, foreign, failed, partial } = report;
+  const outcomes = [
+    `${count(loaded)} loaded`,
+    completed > 0 ? `${count(completed)} completed that were half there` : '',
+    `${count(skipped)} skipped (there already)`,
+    failed > 0 ? `${count(failed)} not loaded whole${partial > 0 ? ` (${count(partial)} of them in part)` : ''}` : '',
+  ].filter((text) => text !== '');
+  const lines = [
+    `Load into ${report.target} finished in ${duration(report.seconds * 1000)}.`,
+    `  Runs: ${count(runs)}, ${outcomes.join(', ')}`,
+  ];
+  if (changed > 0)
+    lines.push(`  Of the skipped, ${count(changed)} were loaded with other content or another step multiplier.`);
+  if (foreign > 0) lines.push(`  Of the skipped, ${count(foreign)} have the name of a run that another program made.`);
+  if (report.alterations > 0) {
+    const kinds = Object.entries(report.alterationsByCode).map(([code, times]) => `${code} ${count(times)}`);
+    lines.push(`  Altered on the way, nothing of it lost: ${kinds.join(', ')}`);
+    lines.push('  Load with -v to see each; docs/mapping-mlflow.md explains them.');
+  }
+  if (report.errorReport !== null) {
+    lines.push(`  Not loaded: ${plural(report.errors, 'item')}, listed in ${report.errorReport}`);
+    lines.push('  Run the same command again to try what is missing once more.');
+  }
+  if (report.logFile !== null) lines.push(`  Log: ${report.logFile}`);
+  return lines;
+}

@@ -1,0 +1,198 @@
+// Shows a transfer's progress: a live block on a terminal, a sober line now and then elsewhere.
+
+import type { Progress, RunOutcome } from '../transfer/progress.ts';
+import { count, duration, plural, size } from './format.ts';
+import type { Terminal } from './terminal.ts';
+
+const REDRAW_MS = 100;
+const LINE_EVERY_MS = 30_000;
+/** The rate is that of the last seconds, not of the whole: it should tell what happens now. */
+const RATE_WINDOW_MS = 10_000;
+const BAR_COLUMNS = 24;
+
+export interface ProgressOptions {
+  terminal: Terminal;
+  /** `Exporting`, `Loading`: begins the sober lines. */
+  verb: string;
+  /** Draw; otherwise lines. */
+  live: boolean;
+  /** How many projects there will be, where it is known. */
+  projects?: number;
+  /** Milliseconds of a clock that never goes back. */
+  clock?: () => number;
+}
+
+interface Counts {
+  points: number;
+  bytes: number;
+}
+
+/** Everything that progress is told, added up. Pure: no clock of its own, no terminal. */
+export class ProgressState {
+  current = '';
+  points = 0;
+  bytes = 0;
+  readonly outcomes: Record<RunOutcome, number> = { done: 0, skipped: 0, partial: 0, failed: 0 };
+  readonly #started: number;
+  readonly #runs = new Map<string, number | undefined>();
+  #samples: (Counts & { at: number })[];
+
+  constructor(now: number) {
+    this.#started = now;
+    this.#samples = [{ at: now, points: 0, bytes: 0 }];
+  }
+
+  project(id: string, runs: number | undefined): void {
+    this.current = id;
+    this.#runs.set(id, runs ?? this.#runs.get(id));
+  }
+
+  /** Projects begun so far. */
+  get projects(): number {
+    return this.#runs.size;
+  }
+
+  /** Runs of all projects begun so far, or undefined while one of them is not known. */
+  get total(): number | undefined {
+    let sum = 0;
+    for (const runs of this.#runs.values()) {
+      if (runs === undefined) return undefined;
+      sum += runs;
+    }
+    return sum;
+  }
+
+  get finished(): number {
+    const { done, skipped, partial, failed } = this.outcomes;
+    return done + skipped + partial + failed;
+  }
+
+  elapsed(now: number): number {
+    return now - this.#started;
+  }
+
+  /** Points and bytes a second over the last seconds. */
+  rate(now: number): Counts {
+    const samples = this.#samples;
+    const last = samples.at(-1)!;
+    if (now - last.at >= 500) samples.push({ at: now, points: this.points, bytes: this.bytes });
+    while (samples.length > 2 && now - samples[1]!.at >= RATE_WINDOW_MS) samples.shift();
+    const first = samples[0]!;
+    const seconds = Math.max(0.001, (now - first.at) / 1000);
+    return { points: (this.points - first.points) / seconds, bytes: (this.bytes - first.bytes) / seconds };
+  }
+
+  /**
+   * Milliseconds left, from the pace of the runs that really moved (skipped ones cost nothing), or undefined as long
+   * as there is nothing to go by.
+   */
+  left(now: number): number | undefined {
+    const moved = this.finished - this.outcomes.skipped;
+    const { total } = this;
+    if (total === undefined || moved === 0 || this.finished > total) return undefined;
+    return (this.elapsed(now) / moved) * (total - this.finished);
+  }
+}
+
+function runsText(state: ProgressState): string {
+  const total = state.total === undefined ? '' : `/${count(state.total)}`;
+  const { skipped, partial, failed } = state.outcomes;
+  const details = [
+    skipped > 0 ? `${count(skipped)} skipped` : '',
+    partial > 0 ? `${count(partial)} partial` : '',
+    failed > 0 ? `${count(failed)} failed` : '',
+  ].filter((text) => text !== '');
+  return `${count(state.finished)}${total} runs${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
+}
+
+function flowText(state: ProgressState, now: number): string[] {
+  const rate = state.rate(now);
+  const left = state.left(now);
+  return [
+    plural(state.points, 'point'),
+    size(state.bytes),
+    `${count(rate.points)} points/s`,
+    ...(rate.bytes > 0 ? [`${size(rate.bytes)}/s`] : []),
+    duration(state.elapsed(now)),
+    ...(left === undefined ? [] : [`about ${duration(left)} left`]),
+  ];
+}
+
+function bar(share: number): string {
+  const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_COLUMNS);
+  return '█'.repeat(filled) + '░'.repeat(BAR_COLUMNS - filled);
+}
+
+/** The live block's lines at a moment. */
+export function liveLines(state: ProgressState, now: number, projects: number | undefined): string[] {
+  if (state.projects === 0) return [`connecting · ${duration(state.elapsed(now))}`];
+  const { total } = state;
+  const of = projects !== undefined && projects > 1 ? ` (project ${state.projects} of ${projects})` : '';
+  const share = total === undefined || total === 0 ? '' : `${bar(state.finished / total)} `;
+  return [`${state.current}${of}`, `${share}${runsText(state)}`, flowText(state, now).join(' · ')];
+}
+
+/**
+ * Runs a task with progress shown: on a terminal as a live block, of which nothing is left in the end, elsewhere as
+ * lines. A task that fails is told how far it came.
+ */
+export async function withProgress<T>(options: ProgressOptions, task: (progress: Progress) => Promise<T>): Promise<T> {
+  const progress = createProgress(options);
+  try {
+    return await task(progress);
+  } catch (error) {
+    progress.done();
+    const state = progress.state();
+    if (state !== undefined) options.terminal.line(`Ended early: ${state}.`);
+    throw error;
+  } finally {
+    progress.done();
+  }
+}
+
+/** Progress for a task of its own; `state` is how far it is, in words, if anything was done. */
+export function createProgress({
+  terminal,
+  verb,
+  live,
+  projects,
+  clock = performance.now.bind(performance),
+}: ProgressOptions): Progress & { state(): string | undefined } {
+  const state = new ProgressState(clock());
+  const redraw = () => terminal.draw(liveLines(state, clock(), projects));
+  const sayLine = () =>
+    terminal.line(`${verb} ${state.current}: ${[runsText(state), ...flowText(state, clock())].join(', ')}`);
+  const timer = setInterval(live ? redraw : sayLine, live ? REDRAW_MS : LINE_EVERY_MS);
+  timer.unref();
+  let announced: string | undefined;
+  /** One line a project, once its number of runs is known: with its first run. */
+  const announce = () => {
+    if (live || announced === state.current) return;
+    announced = state.current;
+    terminal.line(`${verb} ${state.current}: ${runsText(state)}`);
+  };
+
+  return {
+    project: (id, runs) => state.project(id, runs),
+    runStarted: announce,
+    runFinished(_id, outcome) {
+      announce();
+      state.outcomes[outcome] += 1;
+    },
+    points(n) {
+      state.points += n;
+    },
+    bytes(n) {
+      state.bytes += n;
+    },
+    message(text) {
+      terminal.line(text);
+    },
+    state: () =>
+      state.finished + state.points === 0 ? undefined : `${runsText(state)}, ${plural(state.points, 'point')}`,
+    done() {
+      clearInterval(timer);
+      if (live) terminal.draw([]);
+    },
+  };
+}
