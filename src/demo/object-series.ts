@@ -121,7 +121,7 @@ function writeSeries(out: ProtobufWriter, wish: ObjectWish, terms: Terms): void 
   const field = type === 'stringSeries' && terms.oldStrings ? 3 : 4;
   out.message(field, values);
   out.message(2, () => {
-    out.bool(1, sent > total);
+    out.bool(1, sent >= total);
     out.string(2, tokenOf([sent]));
   });
 }
