@@ -6,15 +6,29 @@ import { readManifest } from './manifest.ts';
 import { diskName, partName } from './names.ts';
 import type { Manifest } from './types.ts';
 
-/** The run, if its part_0 is there; without a manifest if it is the official exporter's. @throws ExporterError `archive` for a damaged manifest */
+/** Path of the journal that stands beside a manifest while the run's export is under way, or while it is partial. */
+export function journalPath(dataPath: string, projectId: string, runId: string): string {
+  return join(dataPath, diskName(projectId), '_runs', `${diskName(runId)}.downloads.jsonl`);
+}
+
+/**
+ * The run, if its part_0 is there. Without a manifest it is the official exporter's, unless our journal shows that the
+ * program ended between the two: then it is as good as not there.
+ * @throws ExporterError `archive` for a damaged manifest
+ */
 export async function findRun(
   dataPath: string,
   projectId: string,
   runId: string,
 ): Promise<{ manifest?: Manifest } | undefined> {
   const part = join(dataPath, diskName(projectId), partName(diskName(runId), 0));
-  const found = await stat(part).catch(() => undefined);
-  if (!found?.isFile()) return undefined;
+  if (!(await isFile(part))) return undefined;
   const manifest = await readManifest(dataPath, projectId, runId);
-  return manifest ? { manifest } : {};
+  if (manifest) return { manifest };
+  return (await isFile(journalPath(dataPath, projectId, runId))) ? undefined : {};
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ?? false;
 }

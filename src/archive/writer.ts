@@ -32,6 +32,11 @@ export interface RunWriterOptions {
   rowGroupBytes?: number;
   /** Replace the run if it is there already. @default false */
   replace?: boolean;
+  /**
+   * Whether files of this run may be there, from an earlier export. False saves the reading of the project's folder,
+   * which takes long where it holds many runs. @default true
+   */
+  mayExist?: boolean;
   /** Told of each text with a lone surrogate: UTF-8 can't hold it, U+FFFD is written in its place. */
   onAltered?: (attributePath: string) => void;
 }
@@ -87,7 +92,7 @@ export class RunWriter {
     const writer = new RunWriter(options);
     await onDisk(async () => {
       await mkdir(writer.directory, { recursive: true });
-      const found = await partFiles(writer.directory, writer.diskName);
+      const found = options.mayExist === false ? [] : await partFiles(writer.directory, writer.diskName);
       const present = found.some((file) => file.name === partName(writer.diskName, 0));
       writer.#replaces = present;
       if (present && !options.replace) {

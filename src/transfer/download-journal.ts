@@ -1,8 +1,8 @@
-// Which files of a run are already on disk while its export is under way, so that one that was interrupted goes on.
+// Marks a run whose export is under way, and remembers which of its files are on disk, so that it can go on if it is interrupted.
 
 import { createHash } from 'node:crypto';
 import { appendFileSync, createReadStream } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { diskError, onDisk } from '../model/disk-error.ts';
 
@@ -15,7 +15,10 @@ interface Entry {
   sha256: string;
 }
 
-/** A line a file, appended when the file is whole and at its place; removed when the run has its manifest. */
+/**
+ * A line a file, appended when the file is whole and at its place. The journal is there from the run's beginning until
+ * its manifest says that it is complete: a run with a journal and without a manifest was interrupted (see `findRun`).
+ */
 export class DownloadJournal {
   readonly #file: string;
   readonly #folder: string;
@@ -37,7 +40,10 @@ export class DownloadJournal {
       if (error.code === 'ENOENT') return '';
       throw diskError(error);
     });
-    await onDisk(() => mkdir(dirname(file), { recursive: true }));
+    await onDisk(async () => {
+      await mkdir(dirname(file), { recursive: true });
+      await appendFile(file, '');
+    });
     const entries = new Map<string, Entry>();
     for (const line of text.split('\n')) {
       const entry = parse(line);

@@ -1,6 +1,7 @@
 // One run on its way into the archive: its parts, its files, its failures, and at the end its manifest.
 
 import { join } from 'node:path';
+import { journalPath } from '../archive/find-run.ts';
 import { writeManifest } from '../archive/manifest.ts';
 import { diskName, FileNamer } from '../archive/names.ts';
 import { MANIFEST_VERSION } from '../archive/types.ts';
@@ -45,9 +46,11 @@ export class RunExport {
   /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
   static async open(run: RunRef, options: RunExportOptions): Promise<RunExport> {
     const { dataPath } = options;
-    const writer = await RunWriter.create({ dataPath, projectId: run.projectId, runId: run.runId, replace: true });
+    const { projectId, runId } = run;
+    const mayExist = options.folders.hasFiles(runId);
+    const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true, mayExist });
     const journal = await DownloadJournal.open(
-      join(writer.directory, '_runs', `${writer.diskName}.downloads.jsonl`),
+      journalPath(dataPath, run.projectId, run.runId),
       join(options.filesPath, diskName(run.projectId)),
     );
     return new RunExport(run, options, writer, journal);

@@ -1,7 +1,7 @@
 // One run from the archive into a target: look whether it is there, survey it, hand it over, have it checked.
 
 import { join } from 'node:path';
-import { readBatches } from '../archive/reader.ts';
+import { readBatches, readRunInfo } from '../archive/reader.ts';
 import type { ArchiveRun } from '../archive/types.ts';
 import { throwIfAborted } from '../http/limits.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
@@ -69,13 +69,36 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
   return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
 }
 
+/**
+ * What is known of a run before it is read whole; a damaged part is left out, and told when the run is loaded.
+ * @throws ExporterError `archive` if no part can be read
+ */
+export async function readKnownInfo(run: ArchiveRun): Promise<RunInfo> {
+  try {
+    return await readRunInfo(run);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const parts: string[] = [];
+    for (const part of run.parts) {
+      const readable = await readRunInfo({ ...run, parts: [part] }).catch(() => undefined);
+      if (readable) parts.push(part);
+    }
+    if (parts.length === 0) throw error;
+    return readRunInfo({ ...run, parts });
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof ExporterError && error.code === 'archive';
+}
+
 /** The content of all parts that can be read; a damaged one doesn't take the others with it. */
 async function* readParts(run: ArchiveRun, onDamaged: (failure: Failure) => void): AsyncGenerator<Batch> {
   for (const part of run.parts) {
     try {
       yield* readBatches({ ...run, parts: [part] });
     } catch (error) {
-      if (!(error instanceof ExporterError && error.code === 'archive')) throw error;
+      if (!isDamage(error)) throw error;
       onDamaged(failureOf(error));
     }
   }

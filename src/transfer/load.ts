@@ -1,7 +1,6 @@
 // Archive → target: which runs are loaded, in what order, and what becomes of the ones that fail.
 
 import type { Archive } from '../archive/reader.ts';
-import { readRunInfo } from '../archive/reader.ts';
 import type { ArchiveProject, ArchiveRun } from '../archive/types.ts';
 import { forEachLimited, throwIfAborted } from '../http/limits.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
@@ -9,7 +8,7 @@ import { type Logger, silentLogger } from '../model/logger.ts';
 import type { RunInfo } from '../model/runs.ts';
 import type { Target } from '../targets/target.ts';
 import { type OrderedRun, parentsFirst } from './load-order.ts';
-import { loadRun, type RunLoad } from './load-run.ts';
+import { loadRun, type RunLoad, readKnownInfo } from './load-run.ts';
 import { type Progress, silentProgress } from './progress.ts';
 
 export interface LoadOptions {
@@ -162,7 +161,7 @@ async function readProject(
     }
     missing.delete(run.runId);
     try {
-      selected.push({ run, info: await readRunInfo(run) });
+      selected.push({ run, info: await readKnownInfo(run) });
       result.runs++;
     } catch (error) {
       damaged(run.runId, error);
@@ -218,7 +217,7 @@ async function outsideParent(
 ): Promise<string | undefined> {
   const parent = parentRunId === undefined ? undefined : others.get(parentRunId);
   if (!parent) return undefined;
-  const found = await target.find(await readRunInfo(parent), { digest: '', stepMultiplier });
+  const found = await target.find(await readKnownInfo(parent), { digest: '', stepMultiplier });
   if (!found) logger.warn(`The parent ${parentRunId} is not at the target: the fork is loaded without a link to it`);
   return found?.id;
 }

@@ -1,4 +1,4 @@
-// Which runs of a project may have the official client's files folder, whose name can be another run's too.
+// What is known of a project's folders before its runs are exported: whose files are there, and which folders are free.
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -9,6 +9,8 @@ import { diskName, foldCase, parsePartName, plainRunFolder } from '../archive/na
 export class RunFolders {
   /** Disk names of runs by the folder that they come to. */
   readonly #claims = new Map<string, Set<string>>();
+  /** Disk names of runs that have files in the archive, whole or not. */
+  readonly #there = new Set<string>();
   readonly #ignoresCase: boolean;
 
   private constructor(ignoresCase: boolean) {
@@ -28,11 +30,18 @@ export class RunFolders {
       if (folder !== undefined) folders.#claim(folder, diskName(runId));
     }
     for (const name of await readdir(join(dataPath, project)).catch(() => [])) {
-      const run = parsePartName(name)?.run;
+      const run = parsePartName(name.replace(/\.tmp$/, ''))?.run;
+      if (run === undefined) continue;
+      folders.#there.add(run);
       // A disk name is the folder's name, `-` and 16 hex digits.
-      if (run !== undefined) folders.#claim(run.slice(0, -17), run);
+      if (!name.endsWith('.tmp')) folders.#claim(run.slice(0, -17), run);
     }
     return folders;
+  }
+
+  /** True if an earlier export left files of the run in the archive. */
+  hasFiles(runId: string): boolean {
+    return this.#there.has(diskName(runId));
   }
 
   /** As FileNamerOptions.plainFolder: undefined leaves it to the name alone. */

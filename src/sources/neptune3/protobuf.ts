@@ -7,7 +7,7 @@ export const WIRE_FIXED64 = 1;
 export const WIRE_BYTES = 2;
 export const WIRE_FIXED32 = 5;
 
-const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function truncated(): ExporterError {
   return new ExporterError('bad_answer', "The server's answer is broken off or is not protobuf.");
@@ -62,7 +62,12 @@ export class ProtobufReader {
 
   text(): string {
     const [start, end] = this.span();
-    return utf8.decode(this.#buffer.subarray(start, end));
+    try {
+      return utf8.decode(this.#buffer.subarray(start, end));
+    } catch (error) {
+      // Replacement characters would alter the text in silence.
+      throw new ExporterError('bad_answer', "A text in the server's answer is not valid UTF-8.", { cause: error });
+    }
   }
 
   double(): number {

@@ -76,11 +76,13 @@ async function readPage(work: Work, readings: Reading[], budgetMs: number | unde
     const reading = byId.get(page.requestId);
     if (!reading || !page.searchAfter) continue;
     byId.delete(page.requestId);
-    progress = true;
+    // A page without points that leads to itself would be asked for for ever.
+    const { finished, token } = page.searchAfter;
+    if (finished || page.points.length > 0 || token !== reading.token) progress = true;
     await deliver(work, reading.series, page.points);
     reading.answered = true;
-    reading.token = page.searchAfter.token;
-    reading.done = page.searchAfter.finished;
+    reading.token = token;
+    reading.done = finished;
   }
   return progress;
 }
