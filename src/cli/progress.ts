@@ -32,6 +32,8 @@ export class ProgressState {
   current = '';
   points = 0;
   bytes = 0;
+  /** Ids of runs on their way. */
+  readonly active = new Set<string>();
   readonly outcomes: Record<RunOutcome, number> = { done: 0, skipped: 0, partial: 0, failed: 0 };
   readonly #started: number;
   readonly #runs = new Map<string, number | undefined>();
@@ -83,14 +85,15 @@ export class ProgressState {
   }
 
   /**
-   * Milliseconds left, from the pace of the runs that really moved (skipped ones cost nothing), or undefined as long
-   * as there is nothing to go by.
+   * Milliseconds left, from the pace of the runs that really moved (skipped ones cost nothing; one on its way counts
+   * half), or undefined as long as there is nothing to go by.
    */
   left(now: number): number | undefined {
     const moved = this.finished - this.outcomes.skipped;
     const { total } = this;
     if (total === undefined || moved === 0 || this.finished > total) return undefined;
-    return (this.elapsed(now) / moved) * (total - this.finished);
+    const half = Math.min(this.active.size, total - this.finished) / 2;
+    return (this.elapsed(now) / (moved + half)) * (total - this.finished - half);
   }
 }
 
@@ -110,7 +113,7 @@ function flowText(state: ProgressState, now: number): string[] {
   const left = state.left(now);
   return [
     plural(state.points, 'point'),
-    size(state.bytes),
+    ...(state.bytes > 0 ? [size(state.bytes)] : []),
     `${count(rate.points)} points/s`,
     ...(rate.bytes > 0 ? [`${size(rate.bytes)}/s`] : []),
     duration(state.elapsed(now)),
@@ -174,9 +177,13 @@ export function createProgress({
 
   return {
     project: (id, runs) => state.project(id, runs),
-    runStarted: announce,
-    runFinished(_id, outcome) {
+    runStarted(id) {
       announce();
+      state.active.add(id);
+    },
+    runFinished(id, outcome) {
+      announce();
+      state.active.delete(id);
       state.outcomes[outcome] += 1;
     },
     points(n) {

@@ -7,6 +7,9 @@ const ESC = '\x1b[';
 const STYLES = { red: '31', yellow: '33', green: '32', dim: '2', bold: '1' } as const;
 export type Style = keyof typeof STYLES;
 
+/** Left free at the end of a line: the terminal echoes `^C` there, and a full line would wrap. */
+const ECHO_COLUMNS = 3;
+
 /** What of a stream is used; `columns` is there on terminals only. */
 export type OutputStream = Pick<WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
 
@@ -54,7 +57,7 @@ export function createTerminal({ stdout, stderr, env, redact }: TerminalOptions)
 
   /** Lines are overwritten in place and only their ends erased, so that nothing flickers. */
   const blockText = () => {
-    const lines = block.map((line) => fit(printable(line), columns() - 1));
+    const lines = block.map((line) => fit(printable(line), columns() - ECHO_COLUMNS));
     drawnWidths = lines.map(width);
     return lines.map((line) => `${line}${ESC}K`).join('\n');
   };

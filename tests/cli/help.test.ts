@@ -2,9 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { LOADERS } from '../../src/cli/commands/load.ts';
+import { TARGET_NAMES } from '../../src/targets/registry.ts';
 import { ROOT, runCli } from '../helpers/cli.ts';
+import { tempFolder } from '../helpers/temp.ts';
 
 /** Options by command: contract, short forms included. */
 const OPTIONS: Record<string, string[]> = {
@@ -87,3 +92,29 @@ for (const [command, options] of Object.entries(OPTIONS)) {
     assert.equal(help.stdout, stdout);
   });
 }
+
+test('--loader knows every target', () => {
+  assert.deepEqual([...LOADERS], TARGET_NAMES);
+});
+
+test('--version and --help load nothing but the command line and commander', async (t) => {
+  const hooks = join(await tempFolder(t), 'hooks.mjs');
+  const log = "process._rawDebug('loaded ' + url)";
+  await writeFile(
+    hooks,
+    `import { registerHooks } from 'node:module';
+     registerHooks({ load(url, context, next) { ${log}; return next(url, context); } });`,
+  );
+  for (const flag of ['--version', '--help']) {
+    const env = { NODE_OPTIONS: `--import=${pathToFileURL(hooks).href}` };
+    const { code, stderr } = await runCli([flag], { cwd: ROOT, env });
+    assert.equal(code, 0);
+    const loaded = [...stderr.matchAll(/^loaded file:.*\/(src|node_modules)\/(.+)$/gm)].map(([, , path = '']) => path);
+    assert.ok(loaded.length > 10, stderr);
+    const light = /^(?:cli\/|model\/|commander\/)/;
+    assert.deepEqual(
+      loaded.filter((path) => !light.test(path)),
+      [],
+    );
+  }
+});

@@ -18,6 +18,8 @@ test('rate is that of the last seconds, time left follows from runs that moved',
   assert.equal(Math.round(state.rate(20_000).points), 200);
   state.outcomes.done = 2;
   assert.equal(state.left(20_000), 40_000);
+  state.active.add('r1').add('r2');
+  assert.equal(state.left(20_000), 20_000);
   state.project('team/b', undefined);
   assert.equal(state.total, undefined);
   assert.equal(state.left(20_000), undefined);
@@ -83,5 +85,5 @@ test('without a terminal a line at the start of a project and every 30 seconds',
   const lines = text.trimEnd().split('\n');
   assert.equal(lines[0], 'exporting team/a: 0/2 runs');
   assert.equal(lines.length, 3);
-  assert.match(lines[2] ?? '', /^exporting team\/a: 1\/2 runs, 600 points, 0 B, .*about 1 min 00 s left$/);
+  assert.match(lines[2] ?? '', /^exporting team\/a: 1\/2 runs, 600 points, .*about 20 s left$/);
 });

@@ -47,7 +47,7 @@ test('lines are cut to the width of the terminal', () => {
   const screen = createScreen(30);
   const terminal = createTerminal({ stdout: sink(), stderr: screen as unknown as OutputStream, env: {}, redact: same });
   terminal.draw(['x'.repeat(100), 'short']);
-  assert.deepEqual(screen.rows(), [`${'x'.repeat(28)}…`, 'short']);
+  assert.deepEqual(screen.rows(), [`${'x'.repeat(26)}…`, 'short']);
 });
 
 test('without a terminal there are no escape sequences, and nothing is drawn', () => {

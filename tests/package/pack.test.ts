@@ -73,14 +73,14 @@ test('installed elsewhere, the program runs and the library can be imported', as
     cwd: folder,
     env: ENVIRONMENT,
   });
-  for (const name of ['exportRuns', 'loadArchive', 'openArchive', 'summarise', 'ExporterError']) {
+  for (const name of ['exportRuns', 'openArchive', 'readBatches', 'ExporterError']) {
     assert.ok(library.stdout.split(/\s/).includes(name), `${name} is not in: ${library.stdout}`);
   }
 });
 
 test('the types of the library are found', async (t) => {
   const { folder } = await install(t);
-  const script = `import { openArchive, type Archive } from 'neptune-exporter';\nexport const archive: Promise<Archive> = openArchive('x');\n`;
+  const script = `import { type ArchiveRun, openArchive } from 'neptune-exporter';\nexport const projects: ArchiveRun['project'][] = (await openArchive('x')).projects();\n`;
   await writeFile(join(folder, 'script.ts'), script);
   const options = { compilerOptions: { module: 'NodeNext', target: 'ES2023', strict: true, noEmit: true, types: [] } };
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ ...options, files: ['script.ts'] }));

@@ -88,11 +88,7 @@ async function serve(
   return EXIT.ok;
 }
 
-async function exportSample(
-  { token, project }: Sample,
-  options: DemoOptions,
-  context: CliContext,
-): Promise<number> {
+async function exportSample({ token, project }: Sample, options: DemoOptions, context: CliContext): Promise<number> {
   const { terminal } = context;
   const folder = await makeFolder(options.folder);
   const dataPath = await makeFolder(join(folder, 'data'));

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { TARGET_NAMES, type TargetName, type TargetSettings } from '../../targets/registry.ts';
+import type { TargetName, TargetSettings } from '../../targets/registry.ts';
 import type { Bind, CliContext } from '../context.ts';
 import { createErrorReport } from '../error-report.ts';
 import { EXIT } from '../errors.ts';
@@ -11,6 +11,8 @@ import * as shared from '../options.ts';
 import { withProgress } from '../progress.ts';
 import { packageVersion } from '../version.ts';
 
+/** The targets of the registry, which is too heavy to load for a help text. */
+export const LOADERS = ['mlflow'] as const satisfies readonly TargetName[];
 const DEFAULT_CONCURRENCY = 4;
 const MAX_CONCURRENCY = 32;
 
@@ -41,8 +43,8 @@ export function loadCommand(bind: Bind): Command {
   const command = new Command('load')
     .description('Load an archive into a target. Runs that were loaded are skipped, half-loaded ones are completed.')
     .addOption(
-      new Option('--loader <target>', `where to: ${TARGET_NAMES.join(', ')}`)
-        .argParser(shared.choice(TARGET_NAMES))
+      new Option('--loader <target>', `where to: ${LOADERS.join(', ')}`)
+        .argParser(shared.choice(LOADERS))
         .makeOptionMandatory(),
     )
     .addOption(shared.manyOption('-p, --project-ids <path>', 'only this project, as workspace/project'))
@@ -78,7 +80,7 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
   const errors = createErrorReport(options.errorReportFile, redactor.redact);
   const { createTarget } = await import('../../targets/registry.ts');
   const { loadArchive } = await import('../../transfer/load.ts');
-  const target = await createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
+  const target = createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
   const started = performance.now();
   terminal.line(`Loading ${archive.dataPath} into ${target.address}.`);
   try {
