@@ -1,5 +1,6 @@
-// Runs the tests: all of tests/, or the files given as arguments. Ends with one line `N passed, N failed`.
+// Checks, builds and runs the tests: all of tests/, or the files given as arguments. Ends with one line `N passed, N failed`.
 
+import { spawnSync } from 'node:child_process';
 import { glob } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
@@ -55,6 +56,19 @@ function runFiles(files: string[]): Promise<Tally> {
   return promise;
 }
 
+/** Lint, types and the build that the package tests install. False if any fails; it has said why. */
+function prepareProject(): boolean {
+  return ['check', 'build'].every((script) => {
+    const { status } = spawnSync('npm', ['run', '--silent', script], { cwd: ROOT, stdio: 'inherit' });
+    if (status !== 0) console.log(`npm run ${script} failed`);
+    return status === 0;
+  });
+}
+
+if (!prepareProject()) {
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+}
 await preparePython();
 const files = await testFiles(process.argv.slice(2));
 const { passed, failed, complaints } = await runFiles(files);

@@ -1,7 +1,8 @@
 // The public face of the library: what a script may import.
 
 export { findRun } from './archive/find-run.ts';
-export { openArchive, readBatches, readRunInfo } from './archive/reader.ts';
+export { type Archive, openArchive, readBatches, readRunInfo } from './archive/reader.ts';
+export { type Summary, type SummaryOptions, summarise } from './archive/summary.ts';
 export type * from './archive/types.ts';
 export * from './model/attributes.ts';
 export * from './model/batches.ts';
@@ -12,5 +13,8 @@ export type { AttributeSelection, RunFilter, RunInfo, RunRef, Selection } from '
 export { stepText } from './model/steps.ts';
 export { createNeptune3Source, type Neptune3Options } from './sources/neptune3/index.ts';
 export type { RemoteFile, RunSink, Source } from './sources/source.ts';
+export { createTarget, TARGET_NAMES, type TargetName, type TargetSettings } from './targets/registry.ts';
+export type { Alteration, Target, TargetRun } from './targets/target.ts';
 export { type ExportOptions, type ExportResult, exportRuns } from './transfer/export.ts';
+export { type LoadOptions, type LoadResult, loadArchive } from './transfer/load.ts';
 export type { Progress } from './transfer/progress.ts';

@@ -7,6 +7,8 @@ import type { ApiToken } from './token.ts';
 
 /** A token is renewed when it has less than this left (rule of the official client). */
 const MARGIN_MS = 30_000;
+/** How long the first exchange is tried. */
+const FIRST_CONTACT_MS = 15_000;
 
 interface Session {
   accessToken: string;
@@ -56,6 +58,8 @@ export class Authenticator {
       method: 'GET',
       url,
       headers: { 'x-neptune-api-token': this.#token.text, accept: 'application/json' },
+      // At the very start a wrong address is likelier than a passing fault: say so soon.
+      ...(this.#session ? {} : { retry: { budgetMs: FIRST_CONTACT_MS } }),
     });
     if (status === 401 || status === 403 || status === 400) {
       throw new ExporterError(

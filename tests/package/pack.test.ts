@@ -73,7 +73,15 @@ test('installed elsewhere, the program runs and the library can be imported', as
     cwd: folder,
     env: ENVIRONMENT,
   });
-  for (const name of ['exportRuns', 'openArchive', 'readBatches', 'ExporterError']) {
+  for (const name of [
+    'exportRuns',
+    'openArchive',
+    'readBatches',
+    'summarise',
+    'createTarget',
+    'loadArchive',
+    'ExporterError',
+  ]) {
     assert.ok(library.stdout.split(/\s/).includes(name), `${name} is not in: ${library.stdout}`);
   }
 });

@@ -1,7 +1,7 @@
 // `demo`: the built-in Neptune server with its sample project, exported for real or kept running.
 
 import { once } from 'node:events';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { EXPORT_CLASSES } from '../../model/attributes.ts';
 import { ExporterError } from '../../model/errors.ts';
@@ -125,13 +125,21 @@ function shellPath(path: string): string {
   return /^[\w./@%+:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** The words that start this program here: its name where it is installed, the paths of node and script in a checkout. */
+function invocation(): string {
+  const script = process.argv[1] ?? '';
+  if (basename(script) === 'neptune-exporter') return 'neptune-exporter';
+  return `${shellPath(process.execPath)} ${shellPath(script)}`;
+}
+
 function nextSteps(data: string, files: string): string[] {
+  const program = invocation();
   return [
     '',
     'What to try next:',
-    `  neptune-exporter summary -d ${data}`,
-    `  neptune-exporter load --loader mlflow --mlflow-tracking-uri sqlite:///mlflow.db -d ${data} -f ${files}`,
-    '  neptune-exporter demo --serve     (and export from it with options of your own)',
-    '  neptune-exporter export --help    (for your own project)',
+    `  ${program} summary -d ${data}`,
+    `  ${program} load --loader mlflow --mlflow-tracking-uri sqlite:///mlflow.db -d ${data} -f ${files}`,
+    `  ${program} demo --serve     (and export from it with options of your own)`,
+    `  ${program} export --help    (for your own project)`,
   ];
 }
