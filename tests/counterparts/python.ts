@@ -31,11 +31,25 @@ export async function python(name: PythonEnvironment): Promise<string> {
   if (existsSync(join(folder, 'ready'))) return executable;
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(ROOT, '.venvs'), { recursive: true });
-  await run(process.env.PYTHON ?? 'python3', ['-m', 'venv', folder]);
+  await run(await systemPython(), ['-m', 'venv', folder]);
   await run(executable, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements], {
     maxBuffer: 1 << 26,
   });
   await writeFile(join(folder, 'ready.tmp'), '');
   await rename(join(folder, 'ready.tmp'), join(folder, 'ready'));
   return executable;
+}
+
+/** The pinned packages are for 3.11 and later. */
+async function systemPython(): Promise<string> {
+  const isRecent = 'import sys, venv; sys.exit(sys.version_info < (3, 11))';
+  for (const name of [process.env.PYTHON, 'python3.11', 'python3', 'python']) {
+    if (name === undefined) continue;
+    const works = await run(name, ['-c', isRecent]).then(
+      () => true,
+      () => false,
+    );
+    if (works) return name;
+  }
+  throw new Error('The tests need Python 3.11 or newer with venv; PYTHON may name it.');
 }
