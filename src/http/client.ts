@@ -105,7 +105,7 @@ export class HttpClient {
       ...(connect ? { connect, requestTls: connect } : {}),
     };
     const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => process.env[name]);
-    this.#dispatcher = proxied ? new EnvHttpProxyAgent(common) : new Agent(common);
+    this.#dispatcher = proxied ? new EnvHttpProxyAgent({ ...common, noProxy: withoutProxy() }) : new Agent(common);
   }
 
   /**
@@ -268,6 +268,12 @@ async function* guarded(body: Readable): AsyncGenerator<Uint8Array> {
     yield chunk;
     windowStart += Date.now() - arrived;
   }
+}
+
+/** A proxy is never the way to this machine itself, whether NO_PROXY says so or not. */
+function withoutProxy(): string {
+  const named = process.env.no_proxy ?? process.env.NO_PROXY ?? '';
+  return [named, 'localhost', '127.0.0.1', '[::1]', '::1'].filter((part) => part !== '').join(',');
 }
 
 function originOf(url: string): string {

@@ -55,6 +55,8 @@ export interface OpenOptions extends RunContent {
   filesDirectory: string;
   /** The target's id of the parent run, if it was loaded. */
   parent?: string;
+  /** Told of bytes of files as they are uploaded. */
+  onBytes?: (count: number) => void;
   signal: AbortSignal;
 }
 

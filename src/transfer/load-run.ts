@@ -53,6 +53,7 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     stepMultiplier,
     survey,
     filesDirectory: join(options.filesPath, run.project.diskName),
+    onBytes: (count) => progress.bytes(count),
     signal,
     ...(parent === undefined ? {} : { parent }),
   });

@@ -2,8 +2,8 @@
 #
 # usage: mlflow_readback.py TRACKING_URI NAME_PREFIX [--artifacts]
 #
-# Values are texts in Python's repr, so that NaN, infinities and every double arrive as they are. With --artifacts each
-# file is downloaded through the client, and given with its size, SHA-256 and, if it is short, its text.
+# Steps, times and values are in Python's repr, so that NaN, int64 and every double arrive as they are. With --artifacts
+# all files are downloaded through the client, each given with its size, SHA-256 and, if it is short, its text.
 
 import hashlib
 import json
@@ -37,23 +37,24 @@ def history(client, run_id, key):
 
 def artifacts(client, run_id):
     found = {}
-    pending = [None]
-    while pending:
-        for item in client.list_artifacts(run_id, pending.pop()):
-            if item.is_dir:
-                pending.append(item.path)
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                with open(client.download_artifacts(run_id, item.path, folder), "rb") as file:
-                    content = file.read()
-            entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            if len(content) <= TEXT_LIMIT:
-                try:
-                    entry["text"] = content.decode("utf-8")
-                except UnicodeDecodeError:
-                    pass
-            found[item.path] = entry
+    with tempfile.TemporaryDirectory() as folder:
+        root = client.download_artifacts(run_id, "", folder)
+        for directory, _, names in os.walk(root):
+            for name in names:
+                path = os.path.join(directory, name)
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, root)] = describe(file.read())
     return found
+
+
+def describe(content):
+    entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    if len(content) <= TEXT_LIMIT:
+        try:
+            entry["text"] = content.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    return entry
 
 
 def read_run(client, run, with_artifacts):

@@ -171,3 +171,15 @@ test('nobody at home, an unknown name, and an abort are told apart', async (cont
   setTimeout(() => abort.abort(), 20);
   await assert.rejects(hanging, failsWith('interrupted'));
 });
+
+test('a proxy from the environment is not asked for this machine', async (context) => {
+  const server = await serve(context, (_, response) => response.end('direct'));
+  const saved = process.env.HTTP_PROXY;
+  process.env.HTTP_PROXY = 'http://127.0.0.1:9';
+  context.after(() => {
+    if (saved === undefined) delete process.env.HTTP_PROXY;
+    else process.env.HTTP_PROXY = saved;
+  });
+  const answer = await client(context, 50).request({ method: 'GET', url: server.url });
+  assert.equal(answer.body.toString(), 'direct');
+});

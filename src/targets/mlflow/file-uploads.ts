@@ -17,6 +17,7 @@ interface FileUploadsOptions {
   stepMultiplier: bigint;
   alterations: AlterationList;
   failures: Failure[];
+  onBytes: (count: number) => void;
 }
 
 const OF_ONE_FILE = ['not_found', 'server', 'wrong_server', 'archive', 'unsupported'];
@@ -95,6 +96,7 @@ export class FileUploads {
   async #put(attribute: string, source: string, folder: string, taken: Set<string>): Promise<void> {
     const name = this.#name(attribute, basename(source), folder, taken);
     await this.#options.artifacts.put(`${folder}/${name}`, source);
+    this.#options.onBytes((await stat(source)).size);
   }
 
   #name(attribute: string, name: string, folder: string, taken: Set<string>): string {

@@ -78,6 +78,7 @@ export class MlflowRun implements TargetRun {
       stepMultiplier: options.stepMultiplier,
       alterations: this.#alterations,
       failures: this.failures,
+      onBytes: options.onBytes ?? (() => undefined),
     });
   }
 

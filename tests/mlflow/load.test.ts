@@ -1,0 +1,327 @@
+// Archive → MLflow as a whole: order, skipping, selection, what is damaged or gone, and kill -9 in the middle.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { diskName, partName } from '../../src/archive/names.ts';
+import { openArchive } from '../../src/archive/reader.ts';
+import { RunWriter } from '../../src/archive/writer.ts';
+import type { Failure } from '../../src/model/errors.ts';
+import type { Logger } from '../../src/model/logger.ts';
+import { createTarget } from '../../src/targets/registry.ts';
+import { type LoadOptions, type LoadResult, loadArchive } from '../../src/transfer/load.ts';
+import { type ReadRun, readBack } from '../counterparts/mlflow-readback.ts';
+import { type MlflowServer, startMlflow } from '../counterparts/mlflow-server.ts';
+import { tempFolder } from '../helpers/temp.ts';
+import { startProxy } from './proxy.ts';
+import { fileSeries, floats, histograms, type SampleRun, sampleRun, scalars, strings } from './sample.ts';
+
+const PROJECT = 'ws/proj';
+let server: MlflowServer;
+
+before(async () => {
+  server = await startMlflow();
+});
+after(() => server?.stop());
+
+async function writeArchive(dataPath: string, runs: SampleRun[], partBytes?: number): Promise<void> {
+  for (const { info, batches } of runs) {
+    const { projectId, runId } = info;
+    const small = partBytes === undefined ? {} : { partBytes, rowGroupBytes: partBytes };
+    const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true, ...small });
+    for (const batch of batches) await writer.append(batch);
+    await writer.finish();
+  }
+}
+
+interface Loaded {
+  result: LoadResult;
+  failures: { runId: string; failure: Failure }[];
+  warnings: string[];
+}
+
+async function load(folder: string, prefix: string, options: Partial<LoadOptions> = {}): Promise<Loaded> {
+  const failures: Loaded['failures'] = [];
+  const warnings: string[] = [];
+  const logger: Logger = { debug() {}, info() {}, error() {}, warn: (message) => warnings.push(message) };
+  const target = createTarget('mlflow', { mlflowTrackingUri: server.url, namePrefix: prefix }, {});
+  try {
+    const result = await loadArchive({
+      archive: await openArchive(join(folder, 'data')),
+      filesPath: join(folder, 'files'),
+      target,
+      stepMultiplier: 1n,
+      concurrency: 3,
+      errorReport: { record: (_, runId, failure) => failures.push({ runId, failure }) },
+      logger,
+      ...options,
+    });
+    return { result, failures, warnings };
+  } finally {
+    await target.close();
+  }
+}
+
+/** The runs below a prefix that weren't deleted, by name; two of one name fail the test. */
+async function activeRuns(prefix: string, artifacts = false): Promise<Map<string, ReadRun>> {
+  const experiments = await readBack(server.url, `${prefix}/`, { artifacts });
+  const runs = experiments.flatMap((experiment) => experiment.runs).filter(({ lifecycle }) => lifecycle === 'active');
+  const byName = new Map(runs.map((run) => [run.name, run]));
+  assert.equal(byName.size, runs.length, 'each run once');
+  return byName;
+}
+
+const fork = (runId: string, parent: string) =>
+  sampleRun(
+    PROJECT,
+    runId,
+    [],
+    [
+      { path: 'sys/name', type: 'string', value: 'forks' },
+      { path: 'sys/forking/parent', type: 'string', value: parent },
+    ],
+  );
+
+const line = (length: number, slope: number) =>
+  Array.from({ length }, (_, i) => [String(i), 1_700_000_000_000 + i, i * slope] as [string, number, number]);
+
+test('children name their parents, however deep; a circle is broken', async (t) => {
+  const folder = await tempFolder(t);
+  const runs = [fork('great', 'grand'), fork('grand', 'child'), fork('child', 'root'), sampleRun(PROJECT, 'root', [])];
+  await writeArchive(join(folder, 'data'), [...runs, fork('hen', 'egg'), fork('egg', 'hen'), fork('orphan', 'nobody')]);
+  const { result, warnings } = await load(folder, 'forks');
+  assert.equal(result.loaded, 7);
+  assert.equal(warnings.filter((text) => text.includes('lead back')).length, 1);
+  const loaded = await activeRuns('forks');
+  const parentOf = (name: string) => {
+    const id = loaded.get(name)?.tags['mlflow.parentRunId'];
+    return [...loaded.values()].find((run) => run.id === id)?.name;
+  };
+  assert.deepEqual(['root', 'child', 'grand', 'great', 'orphan'].map(parentOf), [
+    undefined,
+    'root',
+    'child',
+    'grand',
+    undefined,
+  ]);
+  assert.equal([parentOf('hen'), parentOf('egg')].filter((name) => name !== undefined).length, 1);
+});
+
+test('a second load skips, a selection loads only that, and a changed archive is told', async (t) => {
+  const folder = await tempFolder(t);
+  const data = join(folder, 'data');
+  await writeArchive(data, [sampleRun(PROJECT, 'root', []), fork('child', 'root'), fork('other', 'root')]);
+  assert.deepEqual(await loadCounts(folder, 'again', { runs: ['root'] }), { runs: 1, loaded: 1 });
+  assert.deepEqual(await loadCounts(folder, 'again', { runs: ['child'] }), { runs: 1, loaded: 1 });
+  assert.deepEqual(await loadCounts(folder, 'again'), { runs: 3, loaded: 1, skipped: 2 });
+  assert.deepEqual(await loadCounts(folder, 'again'), { runs: 3, skipped: 3 });
+  const loaded = await activeRuns('again');
+  assert.equal(loaded.get('child')?.tags['mlflow.parentRunId'], loaded.get('root')?.id, 'loaded by an earlier call');
+
+  await writeArchive(data, [sampleRun(PROJECT, 'root', [floats('new', line(3, 1))])]);
+  const { result, warnings } = await load(folder, 'again');
+  assert.deepEqual([result.skipped, result.changed], [3, 1]);
+  assert.match(warnings.join(), /run root: skipped; it was loaded before, with other content/);
+  assert.deepEqual(await loadCounts(folder, 'again', { stepMultiplier: 10n }), { runs: 3, skipped: 3, changed: 3 });
+
+  await assert.rejects(load(folder, 'again', { projects: ['ws/none'] }), { code: 'usage' });
+  await assert.rejects(load(folder, 'again', { runs: ['none'] }), { code: 'not_found' });
+  const some = await load(folder, 'again', { runs: ['root', 'none'] });
+  assert.deepEqual([some.result.skipped, some.result.failed, some.failures[0]?.runId], [1, 1, 'none']);
+});
+
+/** The counts that aren't zero. */
+async function loadCounts(folder: string, prefix: string, options: Partial<LoadOptions> = {}) {
+  const { alterations: _, alterationsByCode: __, ...counts } = (await load(folder, prefix, options)).result;
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
+}
+
+test('a missing file and a damaged part leave a run that is not whole, and the next load completes it', async (t) => {
+  const folder = await tempFolder(t);
+  const data = join(folder, 'data');
+  const files = join(folder, 'files', diskName(PROJECT));
+  const rows = [{ path: 'model', type: 'file' as const, file: 'a/model.bin' }];
+  const lacking = sampleRun(PROJECT, 'lacking', [{ kind: 'files', rows }]);
+  const damaged = sampleRun(PROJECT, 'damaged', [
+    scalars([{ path: 'p', type: 'string', value: 'v' }]),
+    ...[0, 1, 2].map((n) => floats('one', line(9000, 0.37).slice(n * 3000, n * 3000 + 3000))),
+    floats('two', line(2000, 0.91)),
+  ]);
+  await writeArchive(data, [lacking]);
+  await writeArchive(data, [damaged], 8000);
+  const part = join(data, diskName(PROJECT), partName(diskName('damaged'), 1));
+  const whole = await readFile(part);
+  await access(join(data, diskName(PROJECT), partName(diskName('damaged'), 2)));
+  await truncate(part, whole.length - 100);
+
+  const first = await load(folder, 'damage');
+  assert.deepEqual([first.result.failed, first.result.partial, first.result.loaded], [2, 2, 0]);
+  const messages = first.failures.map(({ runId, failure }) => `${runId} ${failure.attributePath}: ${failure.message}`);
+  assert.match(messages.sort().join('\n'), /damaged undefined: .*_part_1\.parquet.*lacking model: .*model\.bin/s);
+  const partial = (await activeRuns('damage')).get('damaged');
+  assert.equal(partial?.params.p, 'v', 'what can be read is there');
+  assert.equal(partial?.metrics.two?.length, 2000, 'also what lies behind the damage');
+  assert.ok((partial?.metrics.one?.length ?? 0) < 9000);
+
+  await writeFile(part, whole);
+  await mkdir(join(files, 'a'), { recursive: true });
+  await writeFile(join(files, 'a', 'model.bin'), 'weights');
+  const second = await load(folder, 'damage');
+  assert.deepEqual([second.result.failed, second.result.loaded + second.result.completed], [0, 2]);
+  const loaded = await activeRuns('damage', true);
+  assert.equal(loaded.get('damaged')?.metrics.one?.length, 9000);
+  assert.equal(loaded.get('lacking')?.artifacts['model/model.bin']?.text, 'weights');
+});
+
+interface Expected {
+  projectId: string;
+  runs: Record<
+    string,
+    { series: Record<string, { type: string; steps: number[]; timestamps: number[]; values: (string | null)[] }> }
+  >;
+}
+
+test('an archive that the official exporter wrote arrives point by point', async () => {
+  const folder = join(import.meta.dirname, '..', 'fixtures', 'official');
+  const expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8')) as Expected;
+  const { result, failures } = await load(folder, 'official', { stepMultiplier: 100n });
+  assert.deepEqual(failures, []);
+  assert.equal(result.loaded, Object.keys(expected.runs).length);
+  const loaded = await activeRuns('official', true);
+  // As MLflow's database holds them.
+  const held = (value: string | null) =>
+    ({ inf: '1.7976931348623157e+308', '-inf': '-1.7976931348623157e+308', '-0.0': '0.0' })[value ?? ''] ??
+    value ??
+    'nan';
+  for (const [name, { series }] of Object.entries(expected.runs)) {
+    const run = loaded.get(name)!;
+    for (const [path, { type, steps, timestamps, values }] of Object.entries(series)) {
+      if (type === 'float_series') {
+        const points = steps.map((step, i): [string, string, string] => [
+          String(step / 10_000),
+          String(timestamps[i]),
+          held(values[i] ?? null),
+        ]);
+        assert.deepEqual(run.metrics[path]?.toSorted(byNumbers), points.toSorted(byNumbers), `${name} ${path}`);
+      } else if (type === 'string_series') {
+        const lines = run.artifacts[`${path}/series.txt`]?.text?.split('\n');
+        assert.deepEqual(
+          lines?.map((text) => text.split('; ').slice(2).join('; ')),
+          values,
+        );
+      } else if (type === 'histogram_series') {
+        const { histograms: read } = JSON.parse(run.artifacts[`${path}/histograms.json`]?.text ?? '') as {
+          histograms: { type: string; edges: number[]; values: number[] }[];
+        };
+        assert.deepEqual(
+          read.map(({ type: kind, edges, values: counts }) => ({ type: kind, edges, values: counts })),
+          values,
+        );
+      } else {
+        for (const step of steps) {
+          const files = Object.keys(run.artifacts).filter((one) => one.startsWith(`${path}/step_${step / 10_000}/`));
+          assert.equal(files.length, 1, `${path} at ${step}`);
+        }
+      }
+    }
+  }
+  assert.equal(loaded.get('RUN-1')?.params['config/layers'], '9007199254740993');
+  assert.equal(loaded.get('RUN-1')?.params['config/none'], '');
+  assert.ok(loaded.get('RUN-1')?.artifacts['files/model/model.bin']);
+});
+
+function byNumbers([left]: [string, ...unknown[]], [right]: [string, ...unknown[]]): number {
+  return Number(left) - Number(right);
+}
+
+test('a load that is killed again and again ends whole: nothing twice, nothing lost', async (t) => {
+  const folder = await tempFolder(t);
+  const names = ['one', 'two', "it's three"];
+  const long = 'x'.repeat(10_000);
+  const text = Array.from({ length: 500 }, (_, i) => [String(i), i, `line ${i}`] as [string, number, string]);
+  const runs = names.map((name, n) =>
+    sampleRun(PROJECT, name, [
+      scalars(Array.from({ length: 250 }, (_, i) => ({ path: `p/${i}`, type: 'int', value: BigInt(i * n) }))),
+      scalars([{ path: 'long', type: 'string', value: long }]),
+      ...Array.from({ length: 5 }, (_, i) => floats(`m/${i}`, line(2300, n + i / 7))),
+      floats('decimal', [
+        ['0.5', 1, Infinity],
+        ['1.5', 2, Number.NaN],
+      ]),
+      strings('log', text),
+      histograms('h', [['1', 1, { edges: [0, 1], values: [n] }]]),
+      fileSeries('img', [['0.5', 1, 'img.png']]),
+    ]),
+  );
+  await writeArchive(join(folder, 'data'), runs);
+  await mkdir(join(folder, 'files', diskName(PROJECT)), { recursive: true });
+  await writeFile(join(folder, 'files', diskName(PROJECT), 'img.png'), Buffer.alloc(100_000, 1));
+
+  // Kills are placed by the number of requests, not by a clock, so that each meets the work under way.
+  const proxy = await startProxy(t, server.url);
+  const args = [join(folder, 'data'), join(folder, 'files'), proxy.url, 'killed'];
+  for (const requests of [6, 9, 14, 20, 33, 41]) {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'load-child.ts'), ...args], {
+      stdio: 'inherit',
+      // What a killed load leaves of its temporary files goes with the test's folder.
+      env: { ...process.env, TMPDIR: folder },
+    });
+    const ended = once(child, 'exit');
+    const until = proxy.requests + requests;
+    while (proxy.requests < until && child.exitCode === null) await pause(2);
+    child.kill('SIGKILL');
+    await ended;
+  }
+  const { result, failures } = await load(folder, 'killed');
+  assert.deepEqual(failures, []);
+  assert.equal(result.failed, 0);
+  assert.ok(result.completed > 0, 'a kill left a half run');
+  const loaded = await activeRuns('killed', true);
+  assert.deepEqual([...loaded.keys()].sort(), names.toSorted());
+  for (const [n, name] of names.entries()) {
+    const run = loaded.get(name)!;
+    for (let i = 0; i < 250; i++) assert.equal(run.params[`p/${i}`], String(i * n));
+    for (let i = 0; i < 5; i++) {
+      const expected = line(2300, n + i / 7).map(([step, time, value]) => [step, String(time), value]);
+      const found = run.metrics[`m/${i}`]?.map(([step, time, value]) => [step, time, Number(value)]);
+      assert.deepEqual(found, expected);
+    }
+    assert.equal(run.metrics.decimal?.length, 2);
+    assert.equal(run.artifacts['log/series.txt']?.text?.split('\n').length, 500);
+    assert.equal(run.artifacts['img/step_0.5/img.png']?.size, 100_000);
+    const values = Object.entries(run.artifacts).filter(([path]) => path.startsWith('neptune_exporter/values/'));
+    assert.deepEqual(
+      values.map(([, artifact]) => artifact.text),
+      [long],
+    );
+    assert.ok(run.tags['neptune_exporter.loaded']);
+  }
+  assert.deepEqual(await loadCounts(folder, 'killed'), { runs: 3, skipped: 3 });
+});
+
+test('an aborted load stops with its reason and leaves what the next one completes', async (t) => {
+  const folder = await tempFolder(t);
+  await writeArchive(join(folder, 'data'), [sampleRun(PROJECT, 'r', [floats('m', line(20_000, 1))])]);
+  const abort = new AbortController();
+  let points = 0;
+  const progress = {
+    project() {},
+    runStarted() {},
+    runFinished() {},
+    bytes() {},
+    done() {},
+    points(count: number) {
+      points += count;
+      if (points > 4) abort.abort();
+    },
+  };
+  await assert.rejects(load(folder, 'aborted', { signal: abort.signal, progress }), { code: 'interrupted' });
+  const { result } = await load(folder, 'aborted');
+  assert.equal(result.completed, 1);
+  assert.equal((await activeRuns('aborted')).get('r')?.metrics.m?.length, 20_000);
+  await rm(folder, { recursive: true, force: true });
+});
