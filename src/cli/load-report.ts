@@ -33,7 +33,10 @@ export function loadLines(report: LoadReport): string[] {
   if (report.alterations > 0) {
     const kinds = Object.entries(report.alterationsByCode).map(([code, times]) => `${code} ${count(times)}`);
     lines.push(`  Altered on the way, nothing of it lost: ${kinds.join(', ')}`);
-    lines.push('  Load with -v to see each; docs/mapping-mlflow.md explains them.');
+    const where = report.logFile === null ? '' : 'the log below and ';
+    lines.push(
+      `  Each is named in ${where}the run's artifact neptune_exporter/alterations.json; docs/mapping-mlflow.md explains them.`,
+    );
   }
   if (report.errorReport !== null) {
     lines.push(`  Not loaded: ${plural(report.errors, 'item')}, listed in ${report.errorReport}`);

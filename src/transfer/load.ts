@@ -241,7 +241,7 @@ function tell(shown: string, { outcome, found, failures, alterations }: RunLoad,
     logger.error(`${shown}${attributePath === undefined ? '' : `, ${attributePath}`}: ${message}`);
   }
   for (const { attributePath, message, code, count: times } of alterations) {
-    logger.debug(`${shown}, ${attributePath ?? 'run'}: ${message} (${code}, ${times})`);
+    logger.info(`${shown}, ${attributePath ?? 'run'}: ${message} (${code}, ${times})`);
   }
   if (found === 'changed') {
     logger.warn(`${shown}: skipped; it was loaded before, with other content or another step multiplier`);
