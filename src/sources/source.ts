@@ -42,6 +42,8 @@ export interface RunSink {
   file(run: RunRef, file: RemoteFile): Promise<void>;
   /** Something of the run that could not be read, after all retries. */
   failure(run: RunRef, failure: Failure): void;
+  /** All of the run has been handed over; called once for each, and nothing comes for it after that. */
+  done(run: RunRef): Promise<void>;
 }
 
 /** Promises: all calls are reads and may be repeated; nothing is written but files through `RemoteFile.download`. */

@@ -6,7 +6,12 @@ import type { RunSink } from '../sources/source.ts';
 import type { RunExport } from './export-run.ts';
 import type { Progress } from './progress.ts';
 
-export function sinkFor(exports: ReadonlyMap<RunRef, RunExport>, progress: Progress): RunSink {
+/** @param done called when all of a run has been delivered */
+export function sinkFor(
+  exports: ReadonlyMap<RunRef, RunExport>,
+  progress: Progress,
+  done: (run: RunRef, open: RunExport) => Promise<void>,
+): RunSink {
   const of = (run: RunRef): RunExport => {
     const open = exports.get(run);
     if (!open) throw new Error(`the source delivers to a run that was not asked for: ${run.runId}`);
@@ -26,5 +31,6 @@ export function sinkFor(exports: ReadonlyMap<RunRef, RunExport>, progress: Progr
     failure(run, failure) {
       of(run).failure(failure);
     },
+    done: (run) => done(run, of(run)),
   };
 }

@@ -163,34 +163,40 @@ async function exportBatch(
   options: Settled & { folders: RunFolders; signal: AbortSignal },
   result: ExportResult,
 ): Promise<void> {
-  const { progress, errors } = options;
+  const { progress } = options;
   const exports = new Map<RunRef, RunExport>();
   try {
     for (const run of batch) {
       progress.runStarted(run.runId);
       exports.set(run, await RunExport.open(run, options));
     }
-    await options.source.readRuns(batch, options.selection, sinkFor(exports, progress), options.signal);
-    for (const [run, open] of exports) {
-      if (open.unreadable) {
-        for (const failure of open.failures) errors?.record(run.projectId, run.runId, failure);
-        result.failed++;
-        progress.runFinished(run.runId, 'failed');
-        continue; // its writer is closed below; what an earlier export has of it stays
-      }
-      const done = await open.finish();
+    const finish = async (run: RunRef, open: RunExport) => {
+      await finishRun(run, open, options, result);
       exports.delete(run);
-      for (const failure of done.failures) errors?.record(run.projectId, run.runId, failure);
-      const partial = done.failures.length > 0;
-      result.exported++;
-      if (partial) result.partial++;
-      result.points += done.rows;
-      result.files += done.files;
-      result.bytes += done.bytes;
-      progress.runFinished(run.runId, partial ? 'partial' : 'done');
-    }
+    };
+    await options.source.readRuns(batch, options.selection, sinkFor(exports, progress, finish), options.signal);
   } finally {
     // Only what an error left open: nothing of it counts as exported.
     for (const open of exports.values()) await open.abort();
   }
+}
+
+/** A run that could not be read at all is closed without a trace: what an earlier export has of it stays. */
+async function finishRun(run: RunRef, open: RunExport, options: Settled, result: ExportResult): Promise<void> {
+  const { progress, errors } = options;
+  for (const failure of open.failures) errors?.record(run.projectId, run.runId, failure);
+  if (open.unreadable) {
+    await open.abort();
+    result.failed++;
+    progress.runFinished(run.runId, 'failed');
+    return;
+  }
+  const { rows, files, bytes, failures } = await open.finish();
+  const partial = failures.length > 0;
+  result.exported++;
+  if (partial) result.partial++;
+  result.points += rows;
+  result.files += files;
+  result.bytes += bytes;
+  progress.runFinished(run.runId, partial ? 'partial' : 'done');
 }

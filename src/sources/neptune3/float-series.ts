@@ -55,7 +55,7 @@ export function packRequests(series: SeriesRef[], sideBySide: number): SeriesRef
 }
 
 /** One more than the points that are likely: an answer that isn't full needs no second request to see the end. */
-function expectedPoints({ lastStep }: SeriesRef): number {
+export function expectedPoints({ lastStep }: SeriesRef): number {
   if (lastStep === undefined || !(lastStep >= 0)) return 1000;
   return Math.min(POINTS_PER_SERIES, Math.floor(lastStep) + 2);
 }

@@ -1,18 +1,23 @@
 // The source `neptune3`: reads runs of a Neptune 3 server.
 
 import { HttpClient } from '../../http/client.ts';
+import { forEachLimited } from '../../http/limits.ts';
 import { type Logger, silentLogger } from '../../model/logger.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
 import { Authenticator } from '../auth.ts';
 import type { RunSink, Source } from '../source.ts';
 import { parseApiToken } from '../token.ts';
 import { Neptune3Api } from './api.ts';
-import { readAttributes } from './attributes.ts';
+import { type Found, readAttributes } from './attributes.ts';
 import { readFiles } from './files.ts';
 import { readFloatSeries } from './float-series.ts';
+import { packRuns } from './pack-runs.ts';
 import { listProjects, listRuns } from './runs.ts';
 import { readSeries } from './series.ts';
-import { type SeriesRef, SinkError, type Work } from './work.ts';
+import { handOver, type SeriesRef, SinkError, type Work } from './work.ts';
+
+/** Groups of runs that are read at once. */
+const GROUPS_AT_ONCE = 2;
 
 export interface Neptune3Options {
   /** API token as the user has it. */
@@ -65,29 +70,35 @@ async function readRuns(work: Work, runs: RunRef[], selection: Selection, sink: 
 
 async function readAll(work: Work, runs: RunRef[], selection: Selection, sink: RunSink): Promise<void> {
   const found = await readAttributes(work, runs, selection);
-  tellFiles(runs, found.series, found.files, sink);
-  const floats = found.series.filter(({ type }) => type === 'float_series');
-  const others = found.series.filter(({ type }) => type === 'string_series' || type === 'histogram_series');
-  const fileSeries = found.series.filter(({ type }) => type === 'file_series');
-  await readFloatSeries(work, floats);
-  await readSeries(work, others);
-  await readFiles(work, found.files);
-  await readSeries(work, fileSeries);
+  tellFiles(runs, found, sink);
+  await forEachLimited(packRuns(runs, found), GROUPS_AT_ONCE, async (group) => {
+    await readContent(work, ofRuns(found, group));
+    for (const run of group) await handOver(sink.done(run));
+  });
 }
 
-function tellFiles(
-  runs: RunRef[],
-  series: SeriesRef[],
-  files: { run: RunRef; path: string; file: { mimeType: string } }[],
-  sink: RunSink,
-): void {
+async function readContent(work: Work, { series, files }: Found): Promise<void> {
+  const ofType = (...types: SeriesRef['type'][]) => series.filter(({ type }) => types.includes(type));
+  await readFloatSeries(work, ofType('float_series'));
+  await readSeries(work, ofType('string_series', 'histogram_series'));
+  await readFiles(work, files);
+  await readSeries(work, ofType('file_series'));
+}
+
+function ofRuns({ series, files }: Found, runs: RunRef[]): Found {
+  return {
+    series: series.filter(({ run }) => runs.includes(run)),
+    files: files.filter(({ run }) => runs.includes(run)),
+  };
+}
+
+function tellFiles(runs: RunRef[], found: Found, sink: RunSink): void {
   for (const run of runs) {
+    const { series, files } = ofRuns(found, [run]);
     const own = [
-      ...files
-        .filter((file) => file.run === run)
-        .map(({ path, file }) => ({ path, mimeType: file.mimeType, type: 'file' as const })),
+      ...files.map(({ path, file }) => ({ path, mimeType: file.mimeType, type: 'file' as const })),
       ...series
-        .filter((one) => one.run === run && one.type === 'file_series')
+        .filter(({ type }) => type === 'file_series')
         .map(({ path }) => ({ path, type: 'file_series' as const })),
     ];
     if (own.length > 0) sink.fileAttributes(run, own);
