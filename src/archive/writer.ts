@@ -214,19 +214,20 @@ export class RunWriter {
   }
 
   async #publish(): Promise<void> {
-    if (this.#replaces) await this.#removeOld();
     for (let part = this.#parts.length - 1; part >= 0; part--) {
       // Parts of other numbers are on the disk by name before part_0 says that they are.
       if (part === 0) await syncDirectory(this.directory);
       await rename(this.#temporary(part), join(this.directory, partName(this.diskName, part)));
     }
+    if (this.#replaces) await this.#removeSurplus();
     await syncDirectory(this.directory);
   }
 
-  /** Removes the run that is replaced, part_0 first: from then on it isn't there, until the new part_0 is. */
-  async #removeOld(): Promise<void> {
-    const old = (await partFiles(this.directory, this.diskName)).filter((file) => !file.temporary);
-    for (const file of old.sort((left, right) => left.part - right.part)) await rm(join(this.directory, file.name));
+  /** New parts take the old ones' names, so that there is a part_0 at every moment; old ones beyond them go last. */
+  async #removeSurplus(): Promise<void> {
+    for (const file of await partFiles(this.directory, this.diskName)) {
+      if (!file.temporary && file.part >= this.#parts.length) await rm(join(this.directory, file.name));
+    }
   }
 
   #temporary(part: number): string {

@@ -77,6 +77,9 @@ export class ConsumerError extends Error {
 const STALL_WINDOW_MS = 30_000;
 const STALL_BYTES = 1024;
 const MAX_REDIRECTS = 5;
+/** Requests given up in a row without any answer after which a host counts as gone, and for how long it isn't asked again. */
+const OFFLINE_AFTER = 2;
+const OFFLINE_MS = 60_000;
 
 export class HttpClient {
   readonly #options: HttpClientOptions;
@@ -86,6 +89,8 @@ export class HttpClient {
   readonly #logger: Logger;
   /** Until when an origin asked to be left alone (epoch ms). */
   readonly #pausedUntil = new Map<string, number>();
+  /** Origins that have not answered since requests to them were given up. */
+  readonly #silent = new Map<string, { times: number; until: number }>();
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -136,6 +141,7 @@ export class HttpClient {
       await this.#untilWelcome(request.url, signal);
       let problem: ExporterError;
       let asked: number | undefined;
+      if (this.#isOffline(request.url)) throw offline(request.url, attempt);
       try {
         return await this.#places.use(() => this.#once(request, signal, consume));
       } catch (error) {
@@ -157,16 +163,15 @@ export class HttpClient {
         failed = 0;
       }
       failed++;
-      const pause = asked ?? pauseMs(policy, failed);
-      if (asked !== undefined) {
+      const pause = Math.max(asked ?? 0, pauseMs(policy, failed));
+      if (asked) {
+        // Time the server asked us to wait is not held against the budget, but has a limit of its own.
         waited += asked;
-        if (waited > policy.maxRetryAfterMs) throw problem;
-        // Time the server asked us to wait is not held against the budget.
         started += asked;
         this.#pause(request.url, asked);
-      } else if (Date.now() - started + pause > policy.budgetMs) {
-        throw problem;
       }
+      const spent = Date.now() - started + (asked ? 0 : pause) > policy.budgetMs && failed >= policy.minTries;
+      if (spent || waited > policy.maxRetryAfterMs) throw this.#givenUp(request.url, problem);
       this.#logger.debug(`${problem.message} Trying again in ${Math.round(pause)} ms.`);
       await sleep(pause, signal);
     }
@@ -185,6 +190,28 @@ export class HttpClient {
       if (left <= 0) return;
       await sleep(left, signal);
     }
+  }
+
+  /** A host that answers anything at all is there. */
+  #answered(url: string): void {
+    this.#silent.delete(originOf(url));
+  }
+
+  /**
+   * Counts requests that were given up because nobody answered. After the second in a row the host counts as gone for a
+   * while: thousands of requests that each wait for their own budget would take days to say the same.
+   */
+  #givenUp(url: string, problem: ExporterError): ExporterError {
+    if (problem.code !== 'network') return problem;
+    const origin = originOf(url);
+    const times = (this.#silent.get(origin)?.times ?? 0) + 1;
+    this.#silent.set(origin, { times, until: Date.now() + OFFLINE_MS });
+    return times >= OFFLINE_AFTER ? offline(url, problem.attempts ?? 1, problem) : problem;
+  }
+
+  #isOffline(url: string): boolean {
+    const silent = this.#silent.get(originOf(url));
+    return silent !== undefined && silent.times >= OFFLINE_AFTER && Date.now() < silent.until;
   }
 
   #pause(url: string, ms: number): void {
@@ -214,6 +241,7 @@ export class HttpClient {
         ...(request.timeoutMs ? { headersTimeout: request.timeoutMs } : {}),
       });
       const status = response.statusCode;
+      this.#answered(url);
       const headers = flatten(response.headers);
       this.#options.onRequest?.(request.method, url, status);
       if (isRetryableStatus(status)) {
@@ -327,6 +355,15 @@ function statusError(shown: string, answer: RetryableStatus, attempts: number): 
     status: answer.status,
     attempts,
     cause: answer,
+  });
+}
+
+/** A host that has not answered for longer than the budget of several requests. */
+function offline(url: string, attempts: number, cause?: unknown): ExporterError {
+  return new ExporterError('offline', `${new URL(url).host} has not answered for some time.`, {
+    hint: 'Check the network and the server, then start again: what is done stays done.',
+    attempts,
+    cause,
   });
 }
 

@@ -20,6 +20,7 @@ export interface DownloadOptions {
 }
 
 export interface Downloaded {
+  /** Other than the expected size if the storage insisted on it: the file is kept, and the caller has to tell. */
   bytes: number;
   /** Hex. */
   sha256: string;
@@ -27,6 +28,8 @@ export interface Downloaded {
 
 /** Fresh addresses asked for before a refusal counts as final. */
 const MAX_REFUSALS = 3;
+/** Whole tries with the same wrong size after which that is the file's size. */
+const MAX_MISMATCHES = 3;
 /** Statuses by which storage says that a signed address has ended (Google 400, Azure 401 and 403, S3 403). */
 const REFUSED = new Set([400, 401, 403]);
 
@@ -61,17 +64,23 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
 async function fetchAll(options: DownloadOptions, content: Content): Promise<void> {
   for (let refusals = 0; ; refusals++) {
     const url = await options.address(refusals > 0);
-    const refused = await options.client.stream(
-      {
-        method: 'GET',
-        url,
-        headers: () => ({ ...options.headers, ...content.rangeHeaders() }),
-        compressed: false,
-        progressed: () => content.progressed(),
-        ...(options.signal ? { signal: options.signal } : {}),
-      },
-      (response) => content.take(response),
-    );
+    const refused = await options.client
+      .stream(
+        {
+          method: 'GET',
+          url,
+          headers: () => ({ ...options.headers, ...content.rangeHeaders() }),
+          compressed: false,
+          progressed: () => content.progressed(),
+          ...(options.signal ? { signal: options.signal } : {}),
+        },
+        (response) => content.take(response),
+      )
+      .catch((error: unknown) => {
+        // A storage that is gone is this file's failure; what it means for others is for their own requests to say.
+        if (!(error instanceof ExporterError) || error.code !== 'offline') throw error;
+        throw new ExporterError('network', error.message, { cause: error });
+      });
     if (refused === undefined) return;
     if (refusals >= MAX_REFUSALS) {
       throw new ExporterError('server', `The storage refuses the signed address (HTTP ${refused}).`, {
@@ -89,6 +98,8 @@ class Content {
   /** A strong validator: a download only goes on if the content is still the same. */
   #etag: string | undefined;
   #mostBytes = 0;
+  #mismatches = 0;
+  #mismatchedAt = -1;
   readonly #file: FileHandle;
   readonly #options: DownloadOptions;
 
@@ -120,17 +131,24 @@ class Content {
     if (status === 404) throw final(new ExporterError('not_found', 'The server has no such file.', { status }));
     if (status === 200) await this.#restart(headers.etag);
     else if (status !== 206 || rangeStart(headers['content-range']) !== this.bytes) {
-      // Azure answers 416 to a range of an empty blob; whole already, if the length fits.
+      // Azure answers 416 to a range of an empty blob: whole already, if the length fits; else begin anew.
       if (status === 416 && this.bytes === size) return undefined;
+      if (status === 416 && this.bytes > 0) {
+        await this.#restart(undefined);
+        throw new ExporterError('bad_answer', 'The storage has less of the file than it sent before.');
+      }
       throw final(new ExporterError('server', `The storage answered a download with HTTP ${status}.`, { status }));
     }
     for await (const chunk of body) await this.#add(chunk);
-    if (size !== undefined && this.bytes !== size) {
-      const text = `The file has ${size} bytes at the source, but ${this.bytes} arrived.`;
-      if (this.bytes > size) await this.#restart(undefined);
-      throw new ExporterError('bad_answer', text);
-    }
-    return undefined;
+    if (size === undefined || this.bytes === size) return undefined;
+    // HTTP sees nothing wrong, but the source told another size. If every try from the beginning ends like this, what
+    // the storage has is all there is of the file.
+    this.#mismatches = this.bytes === this.#mismatchedAt ? this.#mismatches + 1 : 1;
+    this.#mismatchedAt = this.bytes;
+    if (this.#mismatches >= MAX_MISMATCHES) return undefined;
+    const text = `The file has ${size} bytes at the source, but ${this.bytes} arrived.`;
+    await this.#restart(undefined);
+    throw new ExporterError('bad_answer', text);
   }
 
   async #restart(etag: string | undefined): Promise<void> {

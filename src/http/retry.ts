@@ -4,6 +4,8 @@
 export interface RetryPolicy {
   /** Time that may go by in failed tries and pauses; waits that the server asked for by Retry-After don't count. */
   budgetMs: number;
+  /** Tries that are made whatever the clock says: one that hung may have used up the budget alone. */
+  minTries: number;
   /** Upper limit of all waits asked for by Retry-After together. */
   maxRetryAfterMs: number;
   firstPauseMs: number;
@@ -12,6 +14,7 @@ export interface RetryPolicy {
 
 export const DEFAULT_RETRY: RetryPolicy = {
   budgetMs: 60_000,
+  minTries: 3,
   maxRetryAfterMs: 3_600_000,
   firstPauseMs: 250,
   maxPauseMs: 15_000,
@@ -27,6 +30,8 @@ export function retryAfterMs(header: string | undefined, now = Date.now()): numb
   if (header === undefined) return undefined;
   const text = header.trim();
   if (/^\d+(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  // Date.parse takes nearly anything for a date; the header has one form (RFC 9110, 5.6.7), and obsolete ones nobody sends.
+  if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)) return undefined;
   const date = Date.parse(text);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

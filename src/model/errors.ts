@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'access_denied' // project or workspace unknown, or not allowed
   | 'wrong_server' // the server speaks another Neptune, or none at all
   | 'network' // no connection, cut or timed out, after all retries
+  | 'offline' // a host that has not answered any request for some time
   | 'server' // the server refused or failed for good
   | 'bad_answer' // the server's answer can't be read
   | 'not_found' // a file or object that isn't there

@@ -1,10 +1,10 @@
 // One run on its way into the archive: its parts, its files, its failures, and at the end its manifest.
 
 import { join } from 'node:path';
-import { journalPath } from '../archive/find-run.ts';
+import { findRun, journalPath } from '../archive/find-run.ts';
 import { writeManifest } from '../archive/manifest.ts';
 import { diskName, FileNamer } from '../archive/names.ts';
-import { MANIFEST_VERSION } from '../archive/types.ts';
+import { MANIFEST_VERSION, type Manifest } from '../archive/types.ts';
 import { RunWriter } from '../archive/writer.ts';
 import type { FileType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
@@ -15,6 +15,7 @@ import { DownloadJournal } from './download-journal.ts';
 import { FileRows } from './file-rows.ts';
 import type { RunFolders } from './run-folders.ts';
 import { recordSelection } from './selection-record.ts';
+import type { WriteBudget } from './write-budget.ts';
 
 export interface RunExportOptions {
   source: Source;
@@ -23,6 +24,7 @@ export interface RunExportOptions {
   filesPath: string;
   writtenBy: string;
   folders: RunFolders;
+  budget: WriteBudget;
 }
 
 type FileAttributes = { path: string; mimeType?: string; type: FileType | 'file_series' }[];
@@ -32,15 +34,23 @@ export class RunExport {
   readonly #options: RunExportOptions;
   readonly #writer: RunWriter;
   readonly #journal: DownloadJournal;
+  readonly #previous: Manifest | undefined;
   readonly failures: Failure[] = [];
   #files: FileRows | undefined;
   #rows = 0;
 
-  private constructor(run: RunRef, options: RunExportOptions, writer: RunWriter, journal: DownloadJournal) {
+  private constructor(
+    run: RunRef,
+    options: RunExportOptions,
+    writer: RunWriter,
+    journal: DownloadJournal,
+    previous: Manifest | undefined,
+  ) {
     this.#run = run;
     this.#options = options;
     this.#writer = writer;
     this.#journal = journal;
+    this.#previous = previous;
   }
 
   /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
@@ -53,11 +63,14 @@ export class RunExport {
       journalPath(dataPath, run.projectId, run.runId),
       join(options.filesPath, diskName(run.projectId)),
     );
-    return new RunExport(run, options, writer, journal);
+    options.budget.add(writer);
+    const there = mayExist ? await findRun(dataPath, projectId, runId) : undefined;
+    return new RunExport(run, options, writer, journal, there?.manifest);
   }
 
   async append(batch: Batch): Promise<void> {
     await this.#writer.append(batch);
+    await this.#options.budget.settle();
     this.#rows += rowCount(batch);
   }
 
@@ -70,13 +83,12 @@ export class RunExport {
     this.#files = new FileRows(folder, namer, this.#journal, (batch) => this.append(batch));
   }
 
-  /** @returns bytes that came; 0 if the file failed, which is then among the failures */
+  /** @returns bytes that came; what is wrong with the file is among the failures then */
   async file(file: RemoteFile): Promise<number> {
     if (!this.#files) this.fileAttributes([{ path: file.attributePath, type: file.type }]);
-    const outcome = await this.#files!.add(file);
-    if ('bytes' in outcome) return outcome.bytes;
-    this.failures.push(outcome.failure);
-    return 0;
+    const { bytes, failure } = await this.#files!.add(file);
+    if (failure) this.failures.push(failure);
+    return bytes;
   }
 
   failure(failure: Failure): void {
@@ -88,9 +100,24 @@ export class RunExport {
     return this.failures.some((failure) => failure.attributePath === undefined);
   }
 
+  /**
+   * True if the archive's partial run is to stay: this try failed where that one had not, or mended nothing of it. A
+   * server that is about to go must not take with it what was saved before.
+   */
+  get noBetter(): boolean {
+    if (!this.#previous) return false;
+    const before = countByPath(this.#previous.failures);
+    const now = countByPath(this.failures);
+    return (
+      this.failures.length >= this.#previous.failures.length ||
+      [...now].some(([path, count]) => count > (before.get(path) ?? 0))
+    );
+  }
+
   /** Puts the run in place: parts first, part_0 last, then the manifest. @throws ExporterError `disk` */
   async finish(): Promise<{ rows: number; files: number; bytes: number; failures: Failure[] }> {
     await this.#files?.flush();
+    this.#options.budget.remove(this.#writer);
     const { parts, counts } = await this.#writer.finish();
     const { source, selection, dataPath, writtenBy } = this.#options;
     const files = (this.#files?.manifest ?? []).sort((a, b) => ((a.path ?? '') < (b.path ?? '') ? -1 : 1));
@@ -119,6 +146,13 @@ export class RunExport {
 
   /** Leaves nothing of the run behind but downloaded files, which the next export takes over. */
   async abort(): Promise<void> {
+    this.#options.budget.remove(this.#writer);
     await this.#writer.abort();
   }
+}
+
+function countByPath(failures: Failure[]): Map<string | undefined, number> {
+  const counts = new Map<string | undefined, number>();
+  for (const { attributePath } of failures) counts.set(attributePath, (counts.get(attributePath) ?? 0) + 1);
+  return counts;
 }

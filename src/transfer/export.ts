@@ -1,6 +1,7 @@
 // Source → archive: which runs are exported, in what batches, and what becomes of the ones that fail.
 
 import { findRun } from '../archive/find-run.ts';
+import type { Manifest } from '../archive/types.ts';
 import { forEachLimited } from '../http/limits.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import { type Logger, silentLogger } from '../model/logger.ts';
@@ -10,7 +11,8 @@ import { RunExport } from './export-run.ts';
 import { sinkFor } from './export-sink.ts';
 import { type Progress, silentProgress } from './progress.ts';
 import { RunFolders } from './run-folders.ts';
-import { coversSelection } from './selection-record.ts';
+import { coversSelection, keepsRecorded } from './selection-record.ts';
+import { WriteBudget } from './write-budget.ts';
 
 export interface ExportOptions {
   source: Source;
@@ -36,7 +38,7 @@ export interface ExportResult {
   exported: number;
   /** There already, and whole as far as the archive knows. */
   skipped: number;
-  /** Of the exported: runs with something missing. */
+  /** Runs of which something is missing: exported now, or there from before and left as they are. */
   partial: number;
   /** Runs that could not be exported at all, and projects. */
   failed: number;
@@ -85,7 +87,8 @@ export async function exportRuns(options: ExportOptions): Promise<ExportResult> 
 /** What concerns every project. */
 function endsExport(error: unknown): boolean {
   return (
-    !(error instanceof ExporterError) || ['token_refused', 'disk', 'interrupted', 'wrong_server'].includes(error.code)
+    !(error instanceof ExporterError) ||
+    ['token_refused', 'disk', 'interrupted', 'offline', 'wrong_server'].includes(error.code)
   );
 }
 
@@ -100,6 +103,7 @@ async function exportProject(projectId: string, options: Settled, result: Export
   if (listed.length === 0) logger.info(`${projectId}: no runs match.`);
   const ids = listed.map(({ runId }) => runId);
   const folders = await RunFolders.of(projectId, ids, options.dataPath, options.filesPath);
+  const budget = new WriteBudget();
   const batches: RunRef[][] = [];
   for (let at = 0; at < wanted.length; at += BATCH) batches.push(wanted.slice(at, at + BATCH));
   // One failing batch stops the others at once: their writers must not go on behind the error's back.
@@ -107,7 +111,7 @@ async function exportProject(projectId: string, options: Settled, result: Export
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   await forEachLimited(batches, BATCHES_AT_ONCE, async (batch) => {
     try {
-      await exportBatch(batch, { ...options, folders, signal }, result);
+      await exportBatch(batch, { ...options, folders, budget, signal }, result);
     } catch (error) {
       stop.abort(error);
       throw error;
@@ -136,17 +140,35 @@ async function listAll(projectId: string, options: Settled, result: ExportResult
   return [...runs.values()];
 }
 
-/** Leaves out the runs that the archive holds whole. */
+/** Leaves out the runs that the archive holds whole, and those of which this selection would lose a part. */
 async function withoutWhole(runs: RunRef[], options: Settled, result: ExportResult): Promise<RunRef[]> {
   const wanted: RunRef[] = [];
   let narrower = 0;
+  let wider = 0;
   for (const run of runs) {
-    const there = await findRun(options.dataPath, run.projectId, run.runId);
-    if (!there || there.manifest?.status === 'partial') {
+    let there: { manifest?: Manifest } | undefined;
+    try {
+      there = await findRun(options.dataPath, run.projectId, run.runId);
+    } catch (error) {
+      // A manifest that can't be read: nothing is written over it, and the others go on.
+      options.errors?.record(run.projectId, run.runId, failureOf(error));
+      result.failed++;
+      options.progress.runFinished(run.runId, 'failed');
+      continue;
+    }
+    const covers = there?.manifest && coversSelection(there.manifest.selection, options.selection);
+    const partial = there?.manifest?.status === 'partial';
+    if (!there || (partial && keepsRecorded(options.selection, there.manifest!.selection))) {
       wanted.push(run);
       continue;
     }
-    if (there.manifest && !coversSelection(there.manifest.selection, options.selection)) narrower++;
+    if (partial) {
+      wider++;
+      result.partial++;
+      options.progress.runFinished(run.runId, 'partial');
+      continue;
+    }
+    if (covers === false) narrower++;
     result.skipped++;
     options.progress.runFinished(run.runId, 'skipped');
   }
@@ -155,12 +177,17 @@ async function withoutWhole(runs: RunRef[], options: Settled, result: ExportResu
       `${narrower} of the skipped runs were exported with another selection (-a, -c, --exclude) that left out some of what is asked for now. Use a fresh --data-path to export them anew.`,
     );
   }
+  if (wider > 0) {
+    options.logger.warn(
+      `${wider} runs are partial and were exported with a wider selection than this one: they are left as they are. Repeat the export with the first selection to complete them.`,
+    );
+  }
   return wanted;
 }
 
 async function exportBatch(
   batch: RunRef[],
-  options: Settled & { folders: RunFolders; signal: AbortSignal },
+  options: Settled & { folders: RunFolders; budget: WriteBudget; signal: AbortSignal },
   result: ExportResult,
 ): Promise<void> {
   const { progress } = options;
@@ -189,6 +216,12 @@ async function finishRun(run: RunRef, open: RunExport, options: Settled, result:
     await open.abort();
     result.failed++;
     progress.runFinished(run.runId, 'failed');
+    return;
+  }
+  if (open.noBetter) {
+    await open.abort();
+    result.partial++;
+    progress.runFinished(run.runId, 'partial');
     return;
   }
   const { rows, files, bytes, failures } = await open.finish();

@@ -9,8 +9,16 @@ import { stepText } from '../model/steps.ts';
 import type { RemoteFile } from '../sources/source.ts';
 import type { DownloadJournal } from './download-journal.ts';
 
+/** Codes of errors that concern more than one file. */
+const NOT_THE_FILES = new Set(['disk', 'interrupted', 'token_refused', 'offline']);
 /** Rows that wait at most before they go to the writer. */
 const ROWS_AT_ONCE = 256;
+
+/** Rows of one series: in the order of their steps once no download of it is under way. */
+interface SeriesRows {
+  underWay: number;
+  rows: SeriesRow[];
+}
 
 interface SeriesRow {
   step: bigint;
@@ -27,7 +35,7 @@ export class FileRows {
   readonly #journal: DownloadJournal;
   readonly #append: (batch: Batch) => Promise<void>;
   #files: FileRow[] = [];
-  readonly #series = new Map<string, SeriesRow[]>();
+  readonly #series = new Map<string, SeriesRows>();
   #waiting = 0;
 
   constructor(
@@ -43,31 +51,35 @@ export class FileRows {
   }
 
   /**
-   * Downloads a file and adds its row. A file that can't be had gets a row without a path, and its failure is returned.
-   * @throws ExporterError `disk`, `interrupted`
+   * Downloads a file and adds its row. A file that can't be had gets a row without a path. What is wrong is returned.
+   * @throws ExporterError what isn't this file's own fault: `disk`, `interrupted`, `token_refused`, `offline`
    */
-  async add(file: RemoteFile): Promise<{ bytes: number } | { failure: Failure }> {
+  async add(file: RemoteFile): Promise<{ bytes: number; failure?: Failure }> {
     const path = this.#namer.relativePath(file.attributePath, {
       ...(file.step === undefined ? {} : { step: file.step }),
       ...(file.mimeType === undefined ? {} : { mimeType: file.mimeType }),
     });
+    const rows = file.type === 'file_series' ? this.#rowsOf(file.attributePath) : undefined;
+    if (rows) rows.underWay++;
+    let fetched: { bytes: number; sha256: string } | undefined;
+    let failure: Failure | undefined;
     try {
-      const { bytes, sha256 } = await this.#fetch(file, path);
+      fetched = await this.#fetch(file, path);
       this.manifest.push({
         attributePath: file.attributePath,
         attributeType: file.type,
         ...(file.step === undefined ? {} : { step: stepText(file.step) }),
         path,
-        bytes,
-        sha256,
+        ...fetched,
       });
-      await this.#row(file, path);
-      return { bytes };
+      failure = sizeFailure(file, fetched.bytes);
     } catch (error) {
-      if (error instanceof ExporterError && (error.code === 'disk' || error.code === 'interrupted')) throw error;
-      await this.#row(file, null);
-      return { failure: failureOf(error, { path: file.attributePath, type: file.type }) };
+      if (error instanceof ExporterError && NOT_THE_FILES.has(error.code)) throw error;
+      failure = failureOf(error, { path: file.attributePath, type: file.type });
     }
+    if (rows) rows.underWay--;
+    await this.#row(file, fetched ? path : null);
+    return { bytes: fetched?.bytes ?? 0, ...(failure ? { failure } : {}) };
   }
 
   /** Takes over what an interrupted export of this run has fetched already. */
@@ -79,27 +91,37 @@ export class FileRows {
     return fetched;
   }
 
+  #rowsOf(attributePath: string): SeriesRows {
+    let rows = this.#series.get(attributePath);
+    if (!rows) {
+      rows = { underWay: 0, rows: [] };
+      this.#series.set(attributePath, rows);
+    }
+    return rows;
+  }
+
   async #row(file: RemoteFile, path: string | null): Promise<void> {
     if (file.type === 'file_series') {
-      const rows = this.#series.get(file.attributePath) ?? [];
-      this.#series.set(file.attributePath, rows);
-      rows.push({ step: file.step ?? 0n, timestamp: file.timestamp ?? 0n, value: path });
+      this.#rowsOf(file.attributePath).rows.push({
+        step: file.step ?? 0n,
+        timestamp: file.timestamp ?? 0n,
+        value: path,
+      });
     } else {
       this.#files.push({ path: file.attributePath, type: file.type, file: path });
     }
     if (++this.#waiting >= ROWS_AT_ONCE) await this.flush();
   }
 
-  /** Hands the waiting rows to the writer. */
+  /** Hands rows that wait to the writer; those of a series only when no earlier step of it can still come. */
   async flush(): Promise<void> {
     const files = this.#files;
-    const series = [...this.#series];
+    const series = [...this.#series].filter(([, { underWay, rows }]) => underWay === 0 && rows.length > 0);
     this.#files = [];
-    this.#series.clear();
+    for (const [path] of series) this.#series.delete(path);
     this.#waiting = 0;
     if (files.length > 0) await this.#append({ kind: 'files', rows: files });
-    for (const [path, rows] of series) {
-      // Downloads end in any order.
+    for (const [path, { rows }] of series) {
       rows.sort((a, b) => (a.step < b.step ? -1 : a.step > b.step ? 1 : 0));
       await this.#append({
         kind: 'file_series',
@@ -111,4 +133,11 @@ export class FileRows {
       });
     }
   }
+}
+
+/** A file that is kept though the source told another size. */
+function sizeFailure(file: RemoteFile, bytes: number): Failure | undefined {
+  if (file.size === undefined || file.size === bytes) return undefined;
+  const text = `The source says that the file has ${file.size} bytes, but its storage has ${bytes}: these are kept.`;
+  return failureOf(new ExporterError('bad_answer', text), { path: file.attributePath, type: file.type });
 }

@@ -23,3 +23,11 @@ export function coversSelection(recorded: Manifest['selection'], asked: Selectio
   if (recorded.attributes === 'all') return true;
   return JSON.stringify(recorded.attributes) === JSON.stringify(recordSelection(asked).attributes);
 }
+
+/** True if an export by `asked` holds all that one by `recorded` holds. */
+export function keepsRecorded(asked: Selection, recorded: Manifest['selection']): boolean {
+  const now = recordSelection(asked);
+  if (!recorded.classes.every((one) => now.classes.includes(one))) return false;
+  if (recorded.previews && !now.previews) return false;
+  return now.attributes === 'all' || JSON.stringify(now.attributes) === JSON.stringify(recorded.attributes);
+}

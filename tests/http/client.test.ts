@@ -95,6 +95,8 @@ test('Retry-After is read as seconds, fractions and dates', () => {
   assert.equal(retryAfterMs('Wed, 01 Jan 2025 00:00:07 GMT', now), 7000);
   assert.equal(retryAfterMs('Tue, 31 Dec 2024 00:00:00 GMT', now), 0);
   assert.equal(retryAfterMs('soon', now), undefined);
+  assert.equal(retryAfterMs('soon 5', now), undefined);
+  assert.equal(retryAfterMs('-1', now), undefined);
   assert.equal(retryAfterMs(undefined, now), undefined);
 });
 
@@ -182,4 +184,26 @@ test('a proxy from the environment is not asked for this machine', async (contex
   });
   const answer = await client(context, 50).request({ method: 'GET', url: server.url });
   assert.equal(answer.body.toString(), 'direct');
+});
+
+test('a Retry-After of nothing does not make a hot loop', async (context) => {
+  for (const header of ['0', 'Wed, 01 Jan 2020 00:00:00 GMT', 'soon 5']) {
+    const server = await serve(context, (_, response) => {
+      response.writeHead(503, { 'retry-after': header });
+      response.end();
+    });
+    await assert.rejects(client(context, 100).request({ method: 'GET', url: server.url }), failsWith('server', 503));
+    assert.ok(server.requests.length < 60, `${server.requests.length} requests for ${header}`);
+  }
+});
+
+test('a host that is gone is not asked by every request for its whole budget', async (context) => {
+  const http = client(context, 100);
+  const url = 'http://127.0.0.1:9';
+  await assert.rejects(http.request({ method: 'GET', url }), failsWith('network'));
+  await assert.rejects(http.request({ method: 'GET', url }), failsWith('offline'));
+  const started = Date.now();
+  for (let index = 0; index < 20; index++)
+    await assert.rejects(http.request({ method: 'GET', url }), failsWith('offline'));
+  assert.ok(Date.now() - started < 1000);
 });

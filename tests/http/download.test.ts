@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -81,13 +81,23 @@ test('content that changed in between is fetched anew', async (context) => {
   assert.ok(readFileSync(target).equals(CONTENT));
 });
 
-test('a body that is short though it says it is whole does not become the file', async (context) => {
-  const { target, folder, fetch } = await setUp(context, (_, response) => {
-    response.end(CONTENT.subarray(0, 1000));
+test('a body that is short once, though it says it is whole, is fetched again', async (context) => {
+  const { target, fetch } = await setUp(context, (request, response, count) => {
+    response.end(count === 1 ? CONTENT.subarray(0, 1000) : send(request, response));
   });
-  await assert.rejects(fetch(), (error) => error instanceof ExporterError && error.code === 'bad_answer');
-  assert.equal(existsSync(target), false);
-  assert.deepEqual(readdirSync(join(folder, 'a', 'b')), []);
+  assert.deepEqual(await fetch(), { bytes: CONTENT.length, sha256: SHA256 });
+  assert.ok(readFileSync(target).equals(CONTENT));
+});
+
+test('a size that the storage insists on is kept and told', async (context) => {
+  for (const told of [10, CONTENT.length * 2]) {
+    const { requests, target, fetch } = await setUp(context, (request, response) =>
+      response.end(send(request, response)),
+    );
+    assert.deepEqual(await fetch(told), { bytes: CONTENT.length, sha256: SHA256 });
+    assert.ok(readFileSync(target).equals(CONTENT));
+    assert.equal(requests.length, 3);
+  }
 });
 
 test('a signed address that has ended is replaced; one refused for ever is given up', async (context) => {
@@ -118,7 +128,7 @@ test('a missing file is told as such, at once', async (context) => {
 test('a file from before is replaced only by a whole one', async (context) => {
   let cut = true;
   const { target, fetch } = await setUp(context, (request, response) => {
-    if (cut) response.end('short');
+    if (cut) response.socket?.destroy();
     else response.end(send(request, response));
   });
   mkdirSync(dirname(target), { recursive: true });

@@ -1,6 +1,6 @@
 // Calls of Neptune 3's API: bearer token, repetition after a refused token, errors in words.
 
-import type { HttpClient, HttpResponse, StreamingResponse } from '../../http/client.ts';
+import { ConsumerError, type HttpClient, type HttpResponse, type StreamingResponse } from '../../http/client.ts';
 import { ExporterError } from '../../model/errors.ts';
 import type { Authenticator } from '../auth.ts';
 import { asObject, parseJson } from '../json.ts';
@@ -13,12 +13,21 @@ export interface ApiCall {
   signal?: AbortSignal;
   /** As in HttpRequest. */
   progressed?: () => boolean;
+  /** Bytes of the body that `call` takes; more is an AnswerTooLarge. */
+  maxBytes?: number;
   /** Milliseconds for all tries, where it differs from the client's. */
   budgetMs?: number;
 }
 
 /** New tokens that one request may take before a 401 counts as final. */
 const MAX_RENEWALS = 3;
+
+/** An answer has more bytes than the call allows. */
+export class AnswerTooLarge extends ExporterError {
+  constructor(path: string) {
+    super('unsupported', `An answer of ${path.split('?')[0]} is too large to be taken at once.`);
+  }
+}
 
 export class Neptune3Api {
   readonly address: string;
@@ -35,7 +44,12 @@ export class Neptune3Api {
   async call<T>(call: ApiCall, decode: (body: Buffer) => T): Promise<T> {
     return this.stream(call, async (response) => {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of response.body) chunks.push(chunk);
+      let bytes = 0;
+      for await (const chunk of response.body) {
+        bytes += chunk.length;
+        if (bytes > (call.maxBytes ?? Number.POSITIVE_INFINITY)) throw new ConsumerError(new AnswerTooLarge(call.path));
+        chunks.push(chunk);
+      }
       return decode(Buffer.concat(chunks));
     });
   }

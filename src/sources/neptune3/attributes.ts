@@ -3,13 +3,16 @@
 import type { ScalarRow } from '../../model/batches.ts';
 import { ExporterError, failureOf } from '../../model/errors.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
+import { AnswerTooLarge } from './api.ts';
 import { type AttributeValue, decodeAttributes, type FileRef } from './messages.ts';
 import { ProtobufReader } from './protobuf.ts';
 import { backendTypes, nameFilter } from './selection.ts';
-import { handOver, holder, isolating, type SeriesRef, type Work } from './work.ts';
+import { handOver, holder, isFatal, isolating, type SeriesRef, type Work } from './work.ts';
 
 /** Attribute values a page: the server's limit. */
 const PAGE = 10_000;
+/** An answer that is larger is asked for in smaller pieces: it is held in memory until it is decoded. */
+const MAX_ANSWER_BYTES = 24 << 20;
 /** Bytes of exact names a request (with 50 for each run), as the official client keeps to. */
 const NAMES_BYTES = 220_000;
 
@@ -27,18 +30,27 @@ export interface Found {
 /** Hands the values of the runs to the sink and collects what is still to be fetched. Failed runs are told to the sink. */
 export async function readAttributes(work: Work, runs: RunRef[], selection: Selection): Promise<Found> {
   const found: Found = { series: [], files: [] };
+  const seesAll = selection.attributes.kind === 'all' && selection.classes.has('parameters');
+  if (!seesAll) for (const run of runs) work.forks.add(run);
   for (const part of selectionParts(selection, runs.length)) {
-    await isolating(
-      runs,
-      async (some, budgetMs) => {
-        // Only what a whole chain of pages gave is kept: a chain that breaks is read anew, for fewer runs.
-        const chain = await readChain(work, some, part, budgetMs);
-        for (const [run, attributes] of chain) await deliver(work, run, attributes, found);
-      },
-      (run, error) => work.sink.failure(run, failureOf(error)),
-    );
+    const failed = (run: RunRef, error: unknown) => work.sink.failure(run, failureOf(error));
+    const known = new Map<RunRef, { sysId: boolean }>();
+    const read = (some: RunRef[], budgetMs?: number) => readPages(work, some, part, known, found, budgetMs);
+    await isolating(runs, read, failed);
+    if (!seesAll) continue;
+    // Every run has sys/id. One without any attribute may have been lost by an answer cut between two messages.
+    const absent = runs.filter((run) => !known.has(run));
+    await isolating(absent, read, failed);
+    for (const run of runs.filter((one) => !known.get(one)?.sysId)) failed(run, incomplete(run));
   }
   return found;
+}
+
+function incomplete(run: RunRef): ExporterError {
+  return new ExporterError(
+    'bad_answer',
+    `The server lists the run ${run.runId}, but sends its attributes without sys/id.`,
+  );
 }
 
 /** Many exact names go in several requests. */
@@ -60,53 +72,89 @@ function selectionParts(selection: Selection, runs: number): Selection[] {
   return parts.map((names) => ({ ...selection, attributes: { kind: 'names', names } }));
 }
 
-async function readChain(
+/**
+ * Reads the pages of some runs and delivers each as it comes. A chain that breaks after its first page can't be read
+ * anew without delivering twice: then its runs have failed.
+ */
+async function readPages(
+  work: Work,
+  runs: RunRef[],
+  selection: Selection,
+  known: Map<RunRef, { sysId: boolean }>,
+  found: Found,
+  budgetMs: number | undefined,
+): Promise<void> {
+  const bySysId = new Map(runs.map((run) => [run.sysId, run]));
+  let delivered = false;
+  try {
+    for await (const page of pagesOf(work, runs, selection, budgetMs)) {
+      for (const { sysId, attributes } of page) {
+        const run = bySysId.get(sysId);
+        if (!run) continue;
+        delivered = true;
+        const hasId = attributes.some((one) => one.kind === 'scalar' && one.row.path === 'sys/id');
+        known.set(run, { sysId: hasId || (known.get(run)?.sysId ?? false) });
+        await deliver(work, run, attributes, found);
+      }
+    }
+  } catch (error) {
+    if (!delivered || isFatal(error)) throw error;
+    for (const run of runs) work.sink.failure(run, failureOf(error));
+  }
+}
+
+async function* pagesOf(
   work: Work,
   runs: RunRef[],
   selection: Selection,
   budgetMs: number | undefined,
-): Promise<Map<RunRef, AttributeValue[]>> {
+): AsyncGenerator<{ sysId: string; attributes: AttributeValue[] }[]> {
   const projectId = runs[0]!.projectId;
   const path = `/api/leaderboard/v1/proto/leaderboard/attributes/query?projectIdentifier=${encodeURIComponent(projectId)}`;
-  const bySysId = new Map(runs.map((run) => [run.sysId, run]));
-  const result = new Map<RunRef, AttributeValue[]>();
   const fixed = {
     experimentIdsFilter: runs.map(holder),
     attributeFilter: backendTypes(selection),
     ...nameFilter(selection.attributes),
   };
   let nextPageToken: string | undefined;
-  do {
-    const nextPage = { limit: PAGE, ...(nextPageToken === undefined ? {} : { nextPageToken }) };
-    const page = await work.api.call(
-      {
-        path,
-        body: JSON.stringify({ ...fixed, nextPage }),
-        signal: work.signal,
-        ...(budgetMs === undefined ? {} : { budgetMs }),
-      },
-      (answer) => decodeAttributes(new ProtobufReader(answer)),
-    );
+  let limit = PAGE;
+  for (;;) {
+    const nextPage = { limit, ...(nextPageToken === undefined ? {} : { nextPageToken }) };
+    const call = {
+      path,
+      body: JSON.stringify({ ...fixed, nextPage }),
+      signal: work.signal,
+      maxBytes: MAX_ANSWER_BYTES,
+      ...(budgetMs === undefined ? {} : { budgetMs }),
+    };
+    const page = await work.api
+      .call(call, (answer) => decodeAttributes(new ProtobufReader(answer)))
+      .catch((error: unknown) => {
+        // Values of many bytes: ask for fewer runs (by isolating) or, in the middle of a chain, for fewer values.
+        const halves = runs.length > 1 && nextPageToken === undefined;
+        if (!(error instanceof AnswerTooLarge) || halves || limit === 1) throw error;
+        return undefined;
+      });
+    if (page === undefined) {
+      limit = Math.ceil(limit / 8);
+      continue;
+    }
     if (page.nextPageToken !== undefined && page.nextPageToken === nextPageToken) {
       throw new ExporterError('bad_answer', 'The server repeats a page of attributes for ever.');
     }
-    for (const { sysId, attributes } of page.runs) {
-      const run = bySysId.get(sysId);
-      if (!run) continue;
-      const all = result.get(run);
-      if (all) for (const attribute of attributes) all.push(attribute);
-      else result.set(run, attributes);
-    }
+    yield page.runs;
+    if (page.nextPageToken === undefined) return;
     nextPageToken = page.nextPageToken;
-  } while (nextPageToken !== undefined);
-  return result;
+  }
 }
 
 async function deliver(work: Work, run: RunRef, attributes: AttributeValue[], found: Found): Promise<void> {
   const rows: ScalarRow[] = [];
   for (const attribute of attributes) {
-    if (attribute.kind === 'scalar') rows.push(attribute.row);
-    else if (attribute.kind === 'series') {
+    if (attribute.kind === 'scalar') {
+      rows.push(attribute.row);
+      if (attribute.row.path === 'sys/forking/parent') work.forks.add(run);
+    } else if (attribute.kind === 'series') {
       found.series.push({ run, path: attribute.path, type: attribute.type, lastStep: attribute.lastStep });
     } else if (attribute.kind === 'file') found.files.push({ run, path: attribute.path, file: attribute.file });
     else {

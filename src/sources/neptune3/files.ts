@@ -58,13 +58,21 @@ function remote(
   known: Pick<RemoteFile, 'attributePath' | 'type' | 'step' | 'timestamp'>,
   address: Address,
 ): RemoteFile {
+  // On the wire a size of 0 is the same as none told.
+  const size = ref.sizeBytes > 0 ? ref.sizeBytes : undefined;
   return {
     ...known,
     origin: ref.path,
-    size: ref.sizeBytes,
+    ...(size === undefined ? {} : { size }),
     ...(ref.mimeType === '' ? {} : { mimeType: ref.mimeType }),
     download: (target) =>
-      download({ client: work.api.http, address, target, size: ref.sizeBytes, signal: work.signal }),
+      download({
+        client: work.api.http,
+        address,
+        target,
+        ...(size === undefined ? {} : { size }),
+        signal: work.signal,
+      }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface FloatSeriesAnswer {
   /** Whether no step is smaller than the one before it. */
   ordered: boolean;
   firstStep: number;
+  /** Points of the whole series by the server's count (total_item_count); 0 if it doesn't tell. */
+  total: number;
   /** Step of the last point as the server wrote it, for the next page. */
   lastStep: number;
 }
@@ -57,7 +59,7 @@ async function* topLevelMessages(body: AsyncIterable<Uint8Array>): AsyncGenerato
         position = buffer.length;
         break;
       }
-      if (head.field === 1) yield buffer.subarray(head.start, end);
+      if (head.field === 1 && head.wire === 2) yield buffer.subarray(head.start, end);
       position = end;
     }
     rest = buffer.subarray(position);
@@ -66,19 +68,26 @@ async function* topLevelMessages(body: AsyncIterable<Uint8Array>): AsyncGenerato
 }
 
 /** Tag and length at the beginning of a field; undefined if they aren't complete yet. */
-function readHead(buffer: Buffer, at: number): { field: number; start: number; length: number } | undefined {
+function readHead(
+  buffer: Buffer,
+  at: number,
+): { field: number; wire: number; start: number; length: number } | undefined {
   if (at >= buffer.length) return undefined;
   const tag = buffer[at]!;
-  // The answer has one field, number 1; anything else of this message would be news, but then as bytes too.
-  if ((tag & 7) !== 2 || tag >= 0x80) throw truncated();
+  const field = tag >> 3;
+  const wire = tag & 7;
+  // The answer has one field, number 1. What a later server may add is passed over.
+  if (tag >= 0x80 || field === 0) throw truncated();
+  if (wire === 1 || wire === 5) return { field, wire, start: at + 1, length: wire === 1 ? 8 : 4 };
+  if (wire !== 0 && wire !== 2) throw truncated();
   let length = 0;
   let scale = 1;
   for (let position = at + 1; position < buffer.length; position++) {
     const byte = buffer[position]!;
     length += (byte & 0x7f) * scale;
-    if (byte < 0x80) return { field: tag >> 3, start: position + 1, length };
+    if (byte < 0x80) return { field, wire, start: position + 1, length: wire === 0 ? 0 : length };
     scale *= 128;
-    if (scale > 2 ** 35) throw truncated();
+    if (scale > 2 ** 63) throw truncated();
   }
   return undefined;
 }
@@ -104,6 +113,7 @@ function decodeFields(message: Buffer): FloatSeriesAnswer {
   return { requestId, ...decodePoints(message, values?.[0] ?? 0, values?.[1] ?? 0) };
 }
 
+const TOTAL_TAG = 0x08; // field 1, varint
 const POINT_TAG = 0x12; // field 2, bytes
 
 /** ProtoFloatSeriesValuesDTO between two positions: 1 total_item_count, 2 values. */
@@ -118,10 +128,12 @@ function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSer
   let lastStep = Number.NEGATIVE_INFINITY;
   let firstStep = 0;
   let ordered = true;
+  let total = 0;
   let index = 0;
   for (let at = start; at < end; ) {
     const tag = buffer[at++]!;
     if (tag !== POINT_TAG) {
+      if (tag === TOTAL_TAG) total = readVarint(buffer, at, end);
       at = skipField(buffer, at, end, tag);
       continue;
     }
@@ -155,7 +167,13 @@ function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSer
     lastStep = step;
     index++;
   }
-  return { ordered, firstStep, points: { kind: 'float_series', length: count, steps, timestamps, values }, lastStep };
+  return {
+    ordered,
+    total,
+    firstStep,
+    points: { kind: 'float_series', length: count, steps, timestamps, values },
+    lastStep,
+  };
 }
 
 function storeStep(steps: BigInt64Array, view: Int32Array, index: number, step: number): void {
@@ -222,10 +240,25 @@ function readTimestamp(
   throw truncated();
 }
 
+/** A varint that fits a double. */
+function readVarint(buffer: Buffer, at: number, end: number): number {
+  let value = 0;
+  for (let scale = 1; at < end && scale <= 2 ** 63; scale *= 128) {
+    const byte = buffer[at++]!;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) return value;
+  }
+  throw truncated();
+}
+
 function skipField(buffer: Buffer, at: number, end: number, tag: number): number {
-  if (tag >= 0x80) throw truncated();
   const wire = tag & 7;
   let next = at;
+  // The number of a field from 16 on goes on in the next bytes.
+  for (let more = tag; more >= 0x80; ) {
+    if (next >= end) throw truncated();
+    more = buffer[next++]!;
+  }
   if (wire === 1) next += 8;
   else if (wire === 5) next += 4;
   else if (wire === 0 || wire === 2) {

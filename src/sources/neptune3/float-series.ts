@@ -4,7 +4,7 @@ import { ConsumerError } from '../../http/client.ts';
 import { forEachLimited } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { decodeFloatSeries, type FloatSeriesAnswer } from './float-points.ts';
-import { failureOfSeries, handOver, holder, isolating, type SeriesRef, type Work } from './work.ts';
+import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from './work.ts';
 
 /** The server's limit of points a request, over all its series. */
 const POINTS_PER_REQUEST = 1_000_000;
@@ -21,7 +21,9 @@ const PATH = '/api/leaderboard/v1/proto/attributes/series/float';
 export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<void> {
   await forEachLimited(packRequests(series, work.concurrency), work.concurrency, (group) =>
     isolating(
-      group.map((one): Reading => ({ series: one, afterStep: undefined, answered: false, done: false })),
+      group.map(
+        (one): Reading => ({ series: one, afterStep: undefined, answered: false, received: 0, total: 0, done: false }),
+      ),
       (readings, budgetMs) => readGroup(work, readings, budgetMs),
       ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
     ),
@@ -65,6 +67,9 @@ interface Reading {
   series: SeriesRef;
   afterStep: number | undefined;
   answered: boolean;
+  /** Points delivered so far, and how many the server counted at its first answer (0: it doesn't tell). */
+  received: number;
+  total: number;
   /** All points are delivered. */
   done: boolean;
 }
@@ -77,10 +82,12 @@ async function readGroup(work: Work, readings: Reading[], budgetMs: number | und
     const silent = open.filter((reading) => !reading.answered);
     open = open.filter((reading) => reading.answered && !reading.done);
     // A series that the server lists, but leaves out of its answer, is asked for once more: an answer cut at the
-    // border of two messages looks just like this. After that it has no points of its own.
+    // border of two messages looks just like this.
     if (silent.length > 0 && !askedAgain) {
       askedAgain = true;
       open.push(...silent);
+    } else {
+      for (const { series } of silent) reportSilent(work, series);
     }
   }
 }
@@ -106,14 +113,20 @@ async function readPage(work: Work, readings: Reading[], budgetMs: number | unde
     },
     async ({ body }) => {
       for await (const answer of decodeFloatSeries(body)) {
+        // All is there: what else the answer holds is none of ours.
+        if (pending.size === 0) return;
         const reading = pending.get(answer.requestId);
         if (!reading) continue;
         checkOrder(reading, answer);
         pending.delete(answer.requestId);
         reading.answered = true;
         delivered++;
-        reading.done = answer.points.length < limit;
-        if (answer.points.length === 0) continue;
+        const { length } = answer.points;
+        if (reading.received === 0) reading.total = answer.total;
+        reading.received += length;
+        // A page that isn't full is the last, unless the server counts more: it may cut pages by a limit of its own.
+        reading.done = length === 0 || (length < limit && reading.received >= reading.total);
+        if (length === 0) continue;
         reading.afterStep = answer.lastStep;
         try {
           await handOver(work.sink.batch(reading.series.run, { ...answer.points, path: reading.series.path }));

@@ -51,7 +51,14 @@ export function createNeptune3Source(options: Neptune3Options): Source {
     listRuns: (projectId, filter) => listRuns(api, projectId, filter, options.signal),
     readRuns: (runs, selection, sink, signal) =>
       readRuns(
-        { api, sink, signal, includePreviews: selection.includePreviews, concurrency: options.concurrency },
+        {
+          api,
+          sink,
+          signal,
+          includePreviews: selection.includePreviews,
+          forks: new Set(),
+          concurrency: options.concurrency,
+        },
         runs,
         selection,
         sink,

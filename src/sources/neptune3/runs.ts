@@ -11,6 +11,8 @@ import { runsQuery } from './selection.ts';
 /** The server's limit of entries a page. */
 const PAGE = 10_000;
 const PROJECT_PAGE = 200;
+/** Empty pages before the end after which the list counts as broken. */
+const MAX_IDLE = 2;
 
 /**
  * Runs that pass the filter, page by page. Pages are cut by offset over `sys/id`, which is unique and never changes; a
@@ -24,7 +26,7 @@ export async function* listRuns(
 ): AsyncGenerator<RunRef[]> {
   const path = `/api/leaderboard/v1/proto/leaderboard/entries/search/?projectIdentifier=${encodeURIComponent(projectId)}&type=run`;
   const seen = new Set<string>();
-  for (let offset = 0; ; offset += PAGE) {
+  for (let offset = 0, idle = 0; ; ) {
     const body = JSON.stringify({
       attributeFilters: ['sys/custom_run_id', 'sys/id', 'sys/modification_time'].map((name) => ({ path: name })),
       pagination: { limit: PAGE, offset },
@@ -38,7 +40,17 @@ export async function* listRuns(
     const fresh = page.runs.map((run) => runRef(projectId, run)).filter((run) => !seen.has(run.sysId));
     for (const run of fresh) seen.add(run.sysId);
     if (fresh.length > 0) yield fresh;
-    if (page.runs.length < PAGE) return;
+    offset += page.runs.length;
+    if (offset >= page.total) return;
+    // A server may give less than a page. Nothing at all, though it counts more, is an answer that broke.
+    idle = page.runs.length > 0 ? 0 : idle + 1;
+    if (idle === 0) continue;
+    if (idle > MAX_IDLE) {
+      throw new ExporterError(
+        'bad_answer',
+        `The server counts ${page.total} runs, but lists only ${offset} of ${projectId}.`,
+      );
+    }
   }
 }
 

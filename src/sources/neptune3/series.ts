@@ -7,7 +7,7 @@ import { microOfStep } from '../../model/steps.ts';
 import { readFilePoint } from './files.ts';
 import { decodeSeriesPages, type FileRef, type SeriesPoint } from './messages.ts';
 import { ProtobufReader } from './protobuf.ts';
-import { failureOfSeries, handOver, holder, isolating, type SeriesRef, type Work } from './work.ts';
+import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from './work.ts';
 
 const PATH = '/api/leaderboard/v1/proto/attributes/series?useDeprecatedStringFields=false';
 /** The server fills an answer series by series, some 1000 points in all: more series a request would just wait. */
@@ -49,6 +49,7 @@ async function readGroup(work: Work, readings: Reading[], budgetMs: number | und
     if (halfRead) {
       throw new ExporterError('bad_answer', `The server stops in the middle of the series ${halfRead.series.path}.`);
     }
+    for (const { series } of open.filter(({ answered }) => !answered)) reportSilent(work, series);
     return;
   }
 }

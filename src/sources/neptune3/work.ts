@@ -10,6 +10,8 @@ export interface Work {
   sink: RunSink;
   signal: AbortSignal;
   includePreviews: boolean;
+  /** Runs that have a parent, or of which that isn't known: they may list series whose points are the parent's. */
+  forks: Set<RunRef>;
   /** Requests that one reader keeps in flight. */
   concurrency: number;
 }
@@ -48,7 +50,8 @@ export async function handOver(delivery: Promise<void>): Promise<void> {
 export function isFatal(error: unknown): boolean {
   if (error instanceof SinkError) return true;
   return (
-    error instanceof ExporterError && ['interrupted', 'token_refused', 'access_denied', 'disk'].includes(error.code)
+    error instanceof ExporterError &&
+    ['interrupted', 'token_refused', 'access_denied', 'disk', 'offline'].includes(error.code)
   );
 }
 
@@ -81,6 +84,16 @@ export async function isolating<T>(
     await isolating(items.slice(0, middle), task, failed, SPLIT_BUDGET_MS);
     await isolating(items.slice(middle), task, failed, SPLIT_BUDGET_MS);
   }
+}
+
+/**
+ * A series that the server lists with a last step, but answers nothing for. In a fork that is right: the points are its
+ * parent's. Elsewhere, points that are there did not come.
+ */
+export function reportSilent({ sink, forks }: Work, series: SeriesRef): void {
+  if (series.lastStep === undefined || forks.has(series.run)) return;
+  const text = `The server lists ${series.path} up to step ${series.lastStep}, but sends no point of it.`;
+  sink.failure(series.run, failureOfSeries(series, new ExporterError('bad_answer', text)));
 }
 
 export function failureOfSeries(series: SeriesRef, error: unknown): Failure {

@@ -1,0 +1,33 @@
+// Bounds what all open runs together hold back in memory before it is written.
+
+import type { RunWriter } from '../archive/writer.ts';
+
+/** Raw bytes; encoding takes about twice as much again of what is just written. */
+const MAX_BUFFERED = 48 << 20;
+
+/** The open writers of one export. */
+export class WriteBudget {
+  readonly #writers = new Set<RunWriter>();
+
+  add(writer: RunWriter): void {
+    this.#writers.add(writer);
+  }
+
+  remove(writer: RunWriter): void {
+    this.#writers.delete(writer);
+  }
+
+  /** Writes what the fullest writers hold until the rest is within bounds. */
+  async settle(): Promise<void> {
+    for (;;) {
+      let total = 0;
+      let fullest: RunWriter | undefined;
+      for (const writer of this.#writers) {
+        total += writer.bufferedBytes;
+        if (writer.bufferedBytes > (fullest?.bufferedBytes ?? 0)) fullest = writer;
+      }
+      if (total <= MAX_BUFFERED || !fullest) return;
+      await fullest.flush();
+    }
+  }
+}
