@@ -46,12 +46,15 @@ export function chooseProjects(options: ProjectOptions, environmentProject: stri
     };
     return { kind: 'workspace', workspace, matches, filtered };
   }
-  const named = projectIds.length > 0 ? projectIds : environmentProject ? [environmentProject] : [];
+  // Blanks around a path come from quoting; no project's name begins or ends with one.
+  const named = (projectIds.length > 0 ? projectIds : environmentProject ? [environmentProject] : []).map((id) =>
+    id.trim(),
+  );
   if (named.length === 0) {
     throw usageError('No project is named.', 'Pass -p workspace/project, set NEPTUNE_PROJECT, or use --workspace.');
   }
   for (const id of named) {
-    if (!/^[^/]+\/.+$/s.test(id.trim())) {
+    if (!/^[^/]+\/.+$/s.test(id)) {
       throw usageError(
         `'${id}' is no project path.`,
         'A project path is workspace/project, e.g. -p my-org/my-project.',
