@@ -21,7 +21,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 type CreateTarget = (settings: TargetSettings, env: Environment) => Target;
 
 const TARGETS = {
-  mlflow: ({ mlflowTrackingUri: trackingUri, ...settings }, env) =>
+  mlflow: ({ mlflowTrackingUri: trackingUri, ...settings }: TargetSettings, env: Environment): Target =>
     new MlflowTarget({ ...settings, env, ...(trackingUri === undefined ? {} : { trackingUri }) }),
 } satisfies Record<string, CreateTarget>;
 

@@ -18,7 +18,7 @@ test('demo exports the sample project, prints its summary and what to type next'
   assert.deepEqual(await readdir(cwd), ['my demo']);
   const inside = (await readdir(join(cwd, 'my demo'))).map((name) => name.replace(/\d{8}_\d{6}/, 'TIME')).sort();
   assert.deepEqual(inside, ['data', 'files', 'neptune_exporter_TIME.log']);
-  const [, summary = ''] = stderr.match(/^ {2}neptune-exporter (summary -d .*)$/m) ?? [];
+  const [, summary = ''] = stderr.match(/^ {2}.* (summary -d .*)$/m) ?? [];
   assert.equal(summary, "summary -d 'my demo/data'");
   const again = await runCli(['demo', 'my demo'], { cwd });
   assert.equal(again.code, 0);
