@@ -4,11 +4,20 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readManifest } from './manifest.ts';
 import { diskName, partName } from './names.ts';
-import type { Manifest } from './types.ts';
+import type { ArchiveRun, Manifest } from './types.ts';
 
 /** Path of the journal that stands beside a manifest while the run's export is under way, or while it is partial. */
 export function journalPath(dataPath: string, projectId: string, runId: string): string {
-  return join(dataPath, diskName(projectId), '_runs', `${diskName(runId)}.downloads.jsonl`);
+  return journalOf(join(dataPath, diskName(projectId)), diskName(runId));
+}
+
+function journalOf(projectDirectory: string, run: string): string {
+  return join(projectDirectory, '_runs', `${run}.downloads.jsonl`);
+}
+
+/** True if our export of a run ended between its part_0 and its manifest: it must be done again. */
+export async function isInterrupted(run: ArchiveRun): Promise<boolean> {
+  return !run.manifest && (await isFile(journalOf(run.project.directory, run.diskName)));
 }
 
 /**

@@ -1,6 +1,6 @@
 // Reads and writes manifests: what the archive says of each run beside its parquet parts.
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { EXPORT_CLASSES, isAttributeType } from '../model/attributes.ts';
@@ -15,6 +15,16 @@ const FOLDER = '_runs';
 /** Path of a run's manifest. `projectDirectory` is the project's folder, `run` the run's disk name. */
 export function manifestPath(projectDirectory: string, run: string): string {
   return join(projectDirectory, FOLDER, `${run}.json`);
+}
+
+/** Disk names of the runs of a project that have a manifest, sorted. */
+export async function manifestRuns(projectDirectory: string): Promise<string[]> {
+  // An archive of the official exporter has no such folder.
+  const names = await readdir(join(projectDirectory, FOLDER)).catch(() => []);
+  return names
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort();
 }
 
 /**

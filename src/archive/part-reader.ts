@@ -8,7 +8,7 @@ import { damagedFile, ParquetFile, type RowGroupReader } from './parquet/file-re
 import { CREATED_BY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
 import { LEAF } from './parquet/schema.ts';
-import { Window, type WindowAttribute } from './window.ts';
+import { type AttributeCount, Window, type WindowAttribute } from './window.ts';
 
 /** Rows that are read at once. */
 const WINDOW_ROWS = 1 << 16;
@@ -23,10 +23,16 @@ export interface PartSelection {
   /** Only attributes whose path begins so. */
   pathPrefix?: string;
   /**
-   * Told how many rows of the official exporter were left out because they stand for nothing: it writes one for every
-   * attribute that any run of its batch has, all null where this run doesn't have it.
+   * Told of rows of the official exporter that were left out because they hold nothing: it writes one for every
+   * attribute that any run of its batch has, all null where this run doesn't have it. A float that was NaN and a file
+   * that could not be had look the same. Several calls may concern one attribute.
    */
-  onAbsent?: (rows: number) => void;
+  onAbsent?: (rows: AttributeCount) => void;
+  /**
+   * Told of elements of a histogram's lists that are null in the archive and are given as NaN, which is how the
+   * official exporter writes NaN there. Several calls may concern one attribute.
+   */
+  onNullInList?: (elements: AttributeCount) => void;
 }
 
 /** Names of attributes and types, shared by the parts of a run. */
@@ -52,9 +58,8 @@ export async function* readPart(path: string, names: Names, selection: PartSelec
       for (let start = 0; start < info.rows; start += rows) {
         const end = Math.min(start + rows, info.rows);
         const attributes = wantedAttributes(await readKeys(group, names, start, end), names, selection);
-        const window = new Window(group, start, end, !ours);
-        yield* window.batches(attributes);
-        if (window.absent > 0) selection.onAbsent?.(window.absent);
+        const { onAbsent, onNullInList } = selection;
+        yield* new Window(group, start, end, { dropAbsent: !ours, onAbsent, onNullInList }).batches(attributes);
       }
     }
   } catch (error) {

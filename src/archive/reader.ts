@@ -1,28 +1,30 @@
 // Opens an archive, ours or the official exporter's: its projects, runs, and what each run holds.
 
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { type AttributeType, SCALAR_TYPES } from '../model/attributes.ts';
 import type { Batch, ScalarRow } from '../model/batches.ts';
 import { ExporterError } from '../model/errors.ts';
 import type { RunInfo } from '../model/runs.ts';
-import { manifestPath, readManifestFile } from './manifest.ts';
+import { manifestPath, manifestRuns, readManifestFile } from './manifest.ts';
 import { diskName, parsePartName, partName } from './names.ts';
 import { TEXT } from './parquet/column-reader.ts';
 import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
 import { PROJECT_ID_KEY, RUN_ID_KEY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
-import { newNames, readPart } from './part-reader.ts';
+import { newNames, type PartSelection, readPart } from './part-reader.ts';
 import type { ArchiveProject, ArchiveRun, Manifest } from './types.ts';
+
+export type { AttributeCount } from './window.ts';
 
 export interface Archive {
   /** The folder that was opened. */
   dataPath: string;
-  /** Projects that hold at least one run, by folder name. */
+  /** Projects that hold at least one run, be it a damaged one, by folder name. */
   projects(): ArchiveProject[];
   /**
-   * Runs of a project, by disk name. A run is there if its part_0 is.
+   * Runs of a project, by disk name. A run is there if its part_0 is; one that has a manifest but no part_0 is damaged.
    * @param onDamaged told of each run that can't be listed, and the others go on; without it the first one is thrown
    * @throws ExporterError `archive` for a part that is missing or unreadable, or a damaged manifest
    */
@@ -58,7 +60,7 @@ function notAnArchive(message: string): ExporterError {
   return new ExporterError('archive', message, { hint });
 }
 
-/** Numbers of the parts of each run of a folder, by disk name. */
+/** Numbers of the parts of each run of a project's folder, by disk name; empty where only the manifest is left. */
 async function partNumbers(directory: string): Promise<Map<string, number[]>> {
   const runs = new Map<string, number[]>();
   // What isn't a folder has no runs.
@@ -72,21 +74,38 @@ async function partNumbers(directory: string): Promise<Map<string, number[]>> {
   }
   // An export that was interrupted may have left parts without part_0.
   for (const [run, parts] of runs) if (!parts.includes(0)) runs.delete(run);
-  return runs;
+  // A manifest is written after part_0: without it something was lost.
+  for (const run of await manifestRuns(directory)) if (!runs.has(run)) runs.set(run, []);
+  return new Map([...runs].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
-/** Real id of the project whose runs lie in a folder, undefined if there are none. */
+/**
+ * Real id of the project whose runs lie in a folder, undefined if there are none. If no run's part_0 can be read, a
+ * manifest says it; the folder's name stands in where there is none. What is damaged is told when the runs are listed.
+ */
 async function projectIdOf(directory: string): Promise<string | undefined> {
-  let error: unknown;
-  for (const run of (await partNumbers(directory)).keys()) {
-    try {
-      return (await readIds(join(directory, partName(run, 0)), run)).projectId;
-    } catch (caught) {
-      error ??= caught;
-    }
+  const runs = await partNumbers(directory);
+  if (runs.size === 0) return undefined;
+  for (const [run, parts] of runs) {
+    if (parts.length === 0) continue;
+    const ids = await unlessDamaged(readIds(join(directory, partName(run, 0)), run));
+    if (ids) return ids.projectId;
   }
-  if (error) throw error;
-  return undefined;
+  for (const run of runs.keys()) {
+    const manifest = await unlessDamaged(readManifestFile(manifestPath(directory, run)));
+    if (manifest) return manifest.projectId;
+  }
+  return basename(directory);
+}
+
+/** What a task gives, undefined if it finds a damaged archive. */
+async function unlessDamaged<T>(task: Promise<T>): Promise<T | undefined> {
+  try {
+    return await task;
+  } catch (error) {
+    if (error instanceof ExporterError && error.code === 'archive') return undefined;
+    throw error;
+  }
 }
 
 async function* listRuns(
@@ -105,6 +124,9 @@ async function* listRuns(
 
 async function openRun(project: ArchiveProject, run: string, parts: number[]): Promise<ArchiveRun> {
   const manifest = await readManifestFile(manifestPath(project.directory, run));
+  if (parts.length === 0) {
+    throw incomplete(`The part ${partName(run, 0)} of the run ${manifest?.runId ?? run} is missing`, project);
+  }
   const count = Math.max(manifest?.parts.length ?? 0, Math.max(...parts) + 1);
   for (let part = 0; part < count; part++) {
     if (!parts.includes(part)) throw incomplete(`The part ${partName(run, part)} of a run is missing`, project);
@@ -162,16 +184,9 @@ async function firstId(file: ParquetFile, info: RowGroupInfo, leaf: 'project_id'
   return values[0] ?? '';
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends Omit<PartSelection, 'types'> {
   /** Only these attribute types. */
   types?: readonly AttributeType[];
-  /** Only attributes whose path begins so. */
-  pathPrefix?: string;
-  /**
-   * Told how many rows of the official exporter were left out because they stand for nothing: it writes one for every
-   * attribute that any run of its batch has, all null where this run doesn't have it.
-   */
-  onAbsent?: (rows: number) => void;
 }
 
 /**

@@ -1,24 +1,23 @@
 // Sums up what an archive holds, from footers, manifests, and the two columns that name attributes.
 
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-
-import { type AttributeType, FILE_TYPES } from '../model/attributes.ts';
+import { type AttributeType, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
 import { ExporterError } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
-import { isSafeRelativePath } from './manifest.ts';
+import { type FileTotals, FolderCheck } from './file-check.ts';
+import { isInterrupted } from './find-run.ts';
+import { diskName } from './names.ts';
 import { INT64 } from './parquet/column-reader.ts';
 import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
 import type { RowGroupInfo } from './parquet/footer.ts';
 import { type Names, newNames, readKeys, typeOf } from './part-reader.ts';
-import { type Archive, readBatches } from './reader.ts';
+import { type Archive, type AttributeCount, readBatches } from './reader.ts';
 import type { ArchiveProject, ArchiveRun, TypeCount } from './types.ts';
 
 const BIGGEST_RUNS = 5;
 const WINDOW_ROWS = 1 << 16;
 
 export interface SummaryOptions {
-  /** Folder of downloaded files: sizes of files of runs without a manifest are looked up there. */
+  /** Folder of downloaded files, where they are looked up; without it the manifests are believed. */
   filesPath?: string;
   /** Only these project ids. */
   projects?: readonly string[];
@@ -29,6 +28,8 @@ export interface SummaryOptions {
 /** Everything in here can be written as JSON: steps are decimal text, times ISO 8601, counts and bytes numbers. */
 export interface Summary {
   dataPath: string;
+  /** Folder where downloaded files were looked up; null if they weren't. */
+  filesPath: string | null;
   totals: Totals & { projects: number };
   projects: ProjectSummary[];
 }
@@ -39,21 +40,16 @@ interface Totals {
   partialRuns: number;
   /** Runs without a manifest: nobody recorded whether they are whole. */
   unverifiedRuns: number;
+  /** Runs without a manifest since their export was interrupted: the next one does them again. */
+  interruptedRuns: number;
   /** Runs that can't be read; they count nowhere else. */
   damagedRuns: number;
-  /** Rows. */
+  /** Rows, without the empty ones. */
   records: number;
+  /** Rows of official archives that hold nothing: of attributes that a run doesn't have, of NaN, of failed files. */
+  emptyRows: number;
   parquet: { files: number; bytes: number };
   files: FileTotals;
-}
-
-export interface FileTotals {
-  /** Files that the archive says were downloaded. */
-  count: number;
-  /** Their size; null if that of some isn't known (no manifest, and no folder to look it up in). */
-  bytes: number | null;
-  /** Files without content: the server had none, or it isn't in the folder. */
-  missing: number;
 }
 
 export interface ProjectSummary extends Totals {
@@ -71,23 +67,37 @@ export interface ProjectSummary extends Totals {
   partial: string[];
   /** Disk names of damaged runs, and what is wrong with them. */
   damaged: { run: string; message: string }[];
+  /** Runs whose downloaded files are lost or of another size: ids, how many files, and what is wrong with one. */
+  damagedFiles: { runId: string; files: number; example: string }[];
 }
 
 /**
- * Sums up an archive, run by run. Values are not read. A damaged run is listed, the others are summed up.
+ * Sums up an archive, run by run. A damaged run is listed, the others are summed up. Values are read only of
+ * runs without a manifest, and there only single ones and the paths of files.
  * @throws ExporterError `archive` if a project or run that is asked for isn't there
  */
 export async function summarise(archive: Archive, options: SummaryOptions = {}): Promise<Summary> {
   const wanted = archive
     .projects()
-    .filter(({ projectId }) => options.projects === undefined || options.projects.includes(projectId));
-  mustHave(options.projects, new Set(wanted.map(({ projectId }) => projectId)), 'project', archive.dataPath);
+    .filter((project) => options.projects === undefined || options.projects.some((id) => isProject(project, id)));
+  const found = options.projects?.filter((id) => wanted.some((project) => isProject(project, id)));
+  mustHave(options.projects, new Set(found), 'project', archive.dataPath);
   const seen = new Set<string>();
   const projects: ProjectSummary[] = [];
   for (const project of wanted) projects.push(await summariseProject(archive, project, options, seen));
   mustHave(options.runs, seen, 'run', archive.dataPath);
   const totals = projects.reduce<Totals>((sum, project) => add(sum, project), emptyTotals());
-  return { dataPath: archive.dataPath, totals: { projects: projects.length, ...totals }, projects };
+  return {
+    dataPath: archive.dataPath,
+    filesPath: options.filesPath ?? null,
+    totals: { projects: projects.length, ...totals },
+    projects,
+  };
+}
+
+/** A project so damaged that none of its runs says the id is known by its folder. */
+function isProject(project: ArchiveProject, id: string): boolean {
+  return project.projectId === id || project.diskName === diskName(id);
 }
 
 function mustHave(asked: readonly string[] | undefined, found: ReadonlySet<string>, what: string, path: string): void {
@@ -105,7 +115,13 @@ async function summariseProject(
   seen: Set<string>,
 ): Promise<ProjectSummary> {
   const tally = new Tally(project);
-  for await (const run of archive.runs(project, (name, error) => tally.damage(name, error))) {
+  const damaged = (name: string, error: ExporterError) => {
+    const asked = options.runs?.find((id) => diskName(id) === name);
+    if (options.runs && asked === undefined) return;
+    if (asked !== undefined) seen.add(asked);
+    tally.damage(name, error);
+  };
+  for await (const run of archive.runs(project, damaged)) {
     if (options.runs && !options.runs.includes(run.runId)) continue;
     seen.add(run.runId);
     try {
@@ -121,10 +137,13 @@ async function summariseProject(
 /** What is summed up of one run. */
 interface RunTally {
   run: ArchiveRun;
+  interrupted: boolean;
   records: number;
+  emptyRows: number;
   bytes: number;
-  files: FileTotals;
-  types: Map<AttributeType, { rows: number; paths: Set<string> }>;
+  files: FolderCheck;
+  /** Rows by type and path. */
+  types: Map<AttributeType, Map<string, number>>;
   steps: Range;
   times: Range;
 }
@@ -132,9 +151,11 @@ interface RunTally {
 async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Promise<RunTally> {
   const tally: RunTally = {
     run,
+    interrupted: await isInterrupted(run),
     records: 0,
+    emptyRows: 0,
     bytes: 0,
-    files: run.manifest ? filesOfManifest(run.manifest.files) : await filesOfRows(run, filesPath),
+    files: new FolderCheck(filesPath, run.project.diskName),
     types: new Map(),
     steps: new Range(),
     times: new Range(),
@@ -151,7 +172,26 @@ async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Pro
       }
     });
   }
+  if (run.manifest) await tally.files.addAll(run.manifest.files);
+  else await readUnrecorded(run, tally);
   return tally;
+}
+
+/** Finds what a manifest would tell: the files of a run, and which rows hold nothing. */
+async function readUnrecorded(run: ArchiveRun, tally: RunTally): Promise<void> {
+  const onAbsent = ({ path, type, count }: AttributeCount) => {
+    tally.records -= count;
+    tally.emptyRows += count;
+    const paths = tally.types.get(type)!;
+    const rows = paths.get(path)! - count;
+    if (rows > 0) paths.set(path, rows);
+    else paths.delete(path);
+    if (paths.size === 0) tally.types.delete(type);
+  };
+  for await (const batch of readBatches(run, { types: [...SCALAR_TYPES, ...FILE_TYPES, 'file_series'], onAbsent })) {
+    if (batch.kind === 'files') await tally.files.addAll(batch.rows.map(({ file }) => ({ path: file })));
+    else if (batch.kind === 'file_series') await tally.files.addAll(batch.values.map((path) => ({ path })));
+  }
 }
 
 /** Counts the rows of each attribute of a row group. */
@@ -164,16 +204,16 @@ async function countTypes(file: ParquetFile, info: RowGroupInfo, names: Names, t
       let next = row + 1;
       while (next < keys.paths.length && keys.paths[next] === path && keys.types[next] === type) next++;
       const name = typeOf(names, type);
-      let count = tally.types.get(name);
-      if (!count) {
-        count = { rows: 0, paths: new Set() };
-        tally.types.set(name, count);
-      }
-      count.rows += next - row;
-      count.paths.add(names.paths.texts[path]!);
+      addRows(tally.types, name, names.paths.texts[path]!, next - row);
       row = next;
     }
   }
+}
+
+function addRows(types: RunTally['types'], type: AttributeType, path: string, rows: number): void {
+  const paths = types.get(type) ?? new Map<string, number>();
+  types.set(type, paths);
+  paths.set(path, (paths.get(path) ?? 0) + rows);
 }
 
 /** Extends a range by a column of a row group: by its statistics, or by its values where there are none. */
@@ -208,43 +248,6 @@ function bigEndian(bytes: Uint8Array): bigint {
   );
 }
 
-function filesOfManifest(files: readonly { path: string | null; bytes: number }[]): FileTotals {
-  const there = files.filter(({ path }) => path !== null);
-  return {
-    count: there.length,
-    bytes: there.reduce((sum, file) => sum + file.bytes, 0),
-    missing: files.length - there.length,
-  };
-}
-
-/** Looks up the files of a run that nobody made a manifest of. */
-async function filesOfRows(run: ArchiveRun, filesPath: string | undefined): Promise<FileTotals> {
-  const totals: FileTotals = { count: 0, bytes: filesPath === undefined ? null : 0, missing: 0 };
-  for await (const batch of readBatches(run, { types: [...FILE_TYPES, 'file_series'] })) {
-    const paths =
-      batch.kind === 'files' ? batch.rows.map((row) => row.file) : batch.kind === 'file_series' ? batch.values : [];
-    for (const path of paths) {
-      if (path === null) totals.missing++;
-      else if (filesPath === undefined) totals.count++;
-      else {
-        const size = isSafeRelativePath(path) ? await sizeOf(join(filesPath, run.project.diskName, path)) : undefined;
-        if (size === undefined) totals.missing++;
-        else {
-          totals.count++;
-          totals.bytes! += size;
-        }
-      }
-    }
-  }
-  return totals.count === 0 && totals.bytes === null ? { ...totals, bytes: 0 } : totals;
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  // A set of files of Neptune 2 may be a folder; its size isn't told here.
-  return found && (found.isFile() ? found.size : 0);
-}
-
 /** Least and greatest of some int64 values. */
 class Range {
   least: bigint | undefined;
@@ -270,6 +273,7 @@ class Tally {
   readonly #times = new Range();
   readonly #partial: string[] = [];
   readonly #damaged: ProjectSummary['damaged'] = [];
+  readonly #damagedFiles: ProjectSummary['damagedFiles'] = [];
   #biggest: ProjectSummary['biggestRuns'] = [];
 
   constructor(project: ArchiveProject) {
@@ -282,25 +286,26 @@ class Tally {
   }
 
   add(tally: RunTally): void {
-    const { run, records, bytes } = tally;
+    const { run, records, bytes, interrupted } = tally;
+    const { totals: files, damage } = tally.files;
     Object.assign(
       this.#totals,
       add(this.#totals, {
         runs: 1,
         partialRuns: run.manifest?.status === 'partial' ? 1 : 0,
-        unverifiedRuns: run.manifest ? 0 : 1,
+        unverifiedRuns: run.manifest || interrupted ? 0 : 1,
+        interruptedRuns: interrupted ? 1 : 0,
         damagedRuns: 0,
         records,
+        emptyRows: tally.emptyRows,
         parquet: { files: run.parts.length, bytes },
-        files: tally.files,
+        files,
       }),
     );
     if (run.manifest?.status === 'partial') this.#partial.push(run.runId);
-    for (const [type, { rows, paths }] of tally.types) {
-      const count = this.#types.get(type) ?? { rows: 0, paths: new Set<string>() };
-      this.#types.set(type, count);
-      count.rows += rows;
-      for (const path of paths) count.paths.add(path);
+    if (damage !== undefined) this.#damagedFiles.push({ runId: run.runId, files: files.damaged, example: damage });
+    for (const [type, paths] of tally.types) {
+      for (const [path, rows] of paths) addRows(this.#types, type, path, rows);
     }
     this.#steps.addAll(tally.steps);
     this.#times.addAll(tally.times);
@@ -317,14 +322,19 @@ class Tally {
       projectId: this.#project.projectId,
       directory: this.#project.directory,
       ...this.#totals,
-      types: Object.fromEntries(types.map(([type, { rows, paths }]) => [type, { attributes: paths.size, rows }])),
+      types: Object.fromEntries(types.map(([type, paths]) => [type, countOf(paths)])),
       steps: least === undefined ? null : { least: stepText(least), greatest: stepText(greatest!) },
       times: first === undefined ? null : { first: timeText(first), last: timeText(last!) },
       biggestRuns: this.#biggest,
       partial: this.#partial,
       damaged: this.#damaged,
+      damagedFiles: this.#damagedFiles,
     };
   }
+}
+
+function countOf(paths: ReadonlyMap<string, number>): TypeCount {
+  return { attributes: paths.size, rows: [...paths.values()].reduce((sum, rows) => sum + rows, 0) };
 }
 
 /** ISO 8601; milliseconds as text where they lie beyond what that can say. */
@@ -338,10 +348,12 @@ function emptyTotals(): Totals {
     runs: 0,
     partialRuns: 0,
     unverifiedRuns: 0,
+    interruptedRuns: 0,
     damagedRuns: 0,
     records: 0,
+    emptyRows: 0,
     parquet: { files: 0, bytes: 0 },
-    files: { count: 0, bytes: 0, missing: 0 },
+    files: { count: 0, bytes: 0, missing: 0, damaged: 0 },
   };
 }
 
@@ -351,8 +363,10 @@ function add(left: Totals, right: Totals): Totals {
     runs: left.runs + right.runs,
     partialRuns: left.partialRuns + right.partialRuns,
     unverifiedRuns: left.unverifiedRuns + right.unverifiedRuns,
+    interruptedRuns: left.interruptedRuns + right.interruptedRuns,
     damagedRuns: left.damagedRuns + right.damagedRuns,
     records: left.records + right.records,
+    emptyRows: left.emptyRows + right.emptyRows,
     parquet: {
       files: left.parquet.files + right.parquet.files,
       bytes: left.parquet.bytes + right.parquet.bytes,
@@ -361,6 +375,7 @@ function add(left: Totals, right: Totals): Totals {
       count: left.files.count + right.files.count,
       bytes: leftBytes === null || rightBytes === null ? null : leftBytes + rightBytes,
       missing: left.files.missing + right.files.missing,
+      damaged: left.files.damaged + right.files.damaged,
     },
   };
 }

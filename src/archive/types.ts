@@ -62,6 +62,7 @@ export interface ArchiveProject {
   directory: string;
   /** Folder name, also the name of the project's files folder. */
   diskName: string;
+  /** The folder's name if all runs are so damaged that none says the id. */
   projectId: string;
 }
 

@@ -14,24 +14,36 @@ export interface WindowAttribute {
   rows: RowSet;
 }
 
+/** How many rows or elements of one attribute something is told of. */
+export interface AttributeCount {
+  path: string;
+  type: AttributeType;
+  count: number;
+}
+
+export interface WindowOptions {
+  /** Leave out rows that the official exporter writes for attributes that the run doesn't have. */
+  dropAbsent: boolean;
+  /** See `PartSelection`. */
+  onAbsent: ((rows: AttributeCount) => void) | undefined;
+  onNullInList: ((elements: AttributeCount) => void) | undefined;
+}
+
 type Of<Type extends AttributeType> = WindowAttribute & { type: Type };
 
 /** Gives the batches of a window. Use once. */
 export class Window {
-  /** Rows left out because they are all null, see `PartSelection.onAbsent`. */
-  absent = 0;
   readonly #group: RowGroupReader;
   readonly #start: number;
   readonly #end: number;
-  readonly #dropAbsent: boolean;
+  readonly #options: WindowOptions;
   readonly #columns = new Map<LeafName, Promise<unknown>>();
 
-  /** @param dropAbsent leave out rows that the official exporter writes for attributes that the run doesn't have */
-  constructor(group: RowGroupReader, start: number, end: number, dropAbsent: boolean) {
+  constructor(group: RowGroupReader, start: number, end: number, options: WindowOptions) {
     this.#group = group;
     this.#start = start;
     this.#end = end;
-    this.#dropAbsent = dropAbsent;
+    this.#options = options;
   }
 
   /** Single values first, then the series, then single files. */
@@ -59,10 +71,18 @@ export class Window {
     }
   }
 
-  #present<Row>(rows: Row[], isPresent: (row: Row) => boolean): Row[] {
-    if (!this.#dropAbsent) return rows;
-    const present = rows.filter(isPresent);
-    this.absent += rows.length - present.length;
+  #present<Row extends { path: string; type: AttributeType }>(rows: Row[], isPresent: (row: Row) => boolean): Row[] {
+    if (!this.#options.dropAbsent) return rows;
+    const absent = new Map<string, AttributeCount>();
+    const present = rows.filter((row) => {
+      if (isPresent(row)) return true;
+      const key = `${row.type} ${row.path}`;
+      const told = absent.get(key);
+      if (told) told.count++;
+      else absent.set(key, { path: row.path, type: row.type, count: 1 });
+      return false;
+    });
+    for (const told of absent.values()) this.#options.onAbsent?.(told);
     return present;
   }
 
@@ -114,24 +134,26 @@ export class Window {
         return { kind: type, ...(await this.#points(path, rows)), values: pickItems(values, rows) };
       }
       case 'histogram_series': {
-        const values = await this.#histograms(rows);
+        const values = await this.#histograms(path, rows);
         return { kind: type, ...(await this.#points(path, rows)), values };
       }
       case 'file_series': {
         const { values } = await this.#read('file_value.path', TEXT);
-        const set = this.#dropAbsent ? await this.#withoutAbsentPoints(rows, values) : rows;
+        const set = this.#options.dropAbsent ? await this.#withoutAbsentPoints(path, rows, values) : rows;
         return { kind: type, ...(await this.#points(path, set)), values: pickItems(values, set) };
       }
     }
   }
 
   /** The official exporter gives a file series a row at every step that another file series of the run has. */
-  async #withoutAbsentPoints(set: RowSet, files: (string | null)[]): Promise<RowSet> {
+  async #withoutAbsentPoints(path: string, set: RowSet, files: (string | null)[]): Promise<RowSet> {
     const { valid } = await this.#read('timestamp', INT64);
     const all = Int32Array.from({ length: setSize(set) }, (_, index) => rowAt(set, index));
     const rows = all.filter((row) => files[row] !== null || valid?.[row] !== 0);
-    this.absent += all.length - rows.length;
-    return rows.length === all.length ? set : { start: set.start, end: set.end, rows };
+    const count = all.length - rows.length;
+    if (count === 0) return set;
+    this.#options.onAbsent?.({ path, type: 'file_series', count });
+    return { start: set.start, end: set.end, rows };
   }
 
   async #points(path: string, rows: RowSet): Promise<SeriesColumns> {
@@ -149,10 +171,12 @@ export class Window {
     };
   }
 
-  async #histograms(rows: RowSet): Promise<(Histogram | null)[]> {
+  async #histograms(path: string, rows: RowSet): Promise<(Histogram | null)[]> {
     const types = await this.#read('histogram_value.type', TEXT);
     const edges = await this.#readLists('histogram_value.edges.list.element', DOUBLE);
     const values = await this.#readLists('histogram_value.values.list.element', DOUBLE);
+    const count = nullsOf(edges, rows) + nullsOf(values, rows);
+    if (count > 0) this.#options.onNullInList?.({ path, type: 'histogram_series', count });
     return Array.from({ length: setSize(rows) }, (_, index) => {
       const row = rowAt(rows, index);
       if (edges.levels[row] === 0) return null;
@@ -197,6 +221,13 @@ function valueAt<T>({ values, valid }: Portion<ArrayLike<T>>): (row: number) => 
 
 function listAt<Out extends Float64Array | (string | null)[]>({ values, ends }: ListPortion<Out>, row: number): Out {
   return values.slice(row === 0 ? 0 : ends[row - 1]!, ends[row]!) as Out;
+}
+
+/** Number of null elements in the lists of some rows. */
+function nullsOf({ nulls }: ListPortion<Float64Array>, rows: RowSet): number {
+  let count = 0;
+  if (nulls) for (let index = 0; index < setSize(rows); index++) count += nulls[rowAt(rows, index)]!;
+  return count;
 }
 
 function pickItems<T>(items: T[], rows: RowSet): T[] {

@@ -32,15 +32,17 @@ export function loadLines(report: LoadReport): string[] {
   if (foreign > 0) lines.push(`  Of the skipped, ${count(foreign)} have the name of a run that another program made.`);
   if (report.alterations > 0) {
     const kinds = Object.entries(report.alterationsByCode).map(([code, times]) => `${code} ${count(times)}`);
-    lines.push(`  Altered on the way, nothing of it lost: ${kinds.join(', ')}`);
+    lines.push(`  Altered, merged or left out on the way: ${kinds.join(', ')}`);
     const where = report.logFile === null ? '' : 'the log below and ';
     lines.push(
-      `  Each is named in ${where}the run's artifact neptune_exporter/alterations.json; docs/mapping-mlflow.md explains them.`,
+      `  Each is named in ${where}the run's artifact neptune_exporter/alterations.json; docs/mapping-mlflow.md says where the original is kept.`,
     );
   }
   if (report.errorReport !== null) {
     lines.push(`  Not loaded: ${plural(report.errors, 'item')}, listed in ${report.errorReport}`);
-    lines.push('  Run the same command again to try what is missing once more.');
+    lines.push(
+      '  Run the same command again to try once more; what the archive itself lacks has to be exported first.',
+    );
   }
   if (report.logFile !== null) lines.push(`  Log: ${report.logFile}`);
   return lines;

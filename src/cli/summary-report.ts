@@ -1,11 +1,14 @@
 // The summary of an archive as a person reads it.
 
-import type { FileTotals, ProjectSummary, Summary } from '../archive/summary.ts';
+import type { FileTotals } from '../archive/file-check.ts';
+import type { ProjectSummary, Summary } from '../archive/summary.ts';
 import { count, plural, printable, size } from './format.ts';
 import { tableLines } from './table.ts';
 
 /** Partial and damaged runs named one by one; the rest is a number (`--json` has all). */
 const NAMED_RUNS = 10;
+/** Columns of a run id in a table; ids may have a thousand characters. */
+const RUN_ID_WIDTH = 48;
 
 /** Lines of text; names of runs and projects can't command the terminal. */
 export function summaryLines(summary: Summary): string[] {
@@ -16,21 +19,21 @@ export function summaryLines(summary: Summary): string[] {
     lines.push(
       `  ${plural(totals.projects, 'project')}, ${plural(totals.runs, 'run')}, ${plural(totals.records, 'record')}`,
     );
-    lines.push(`  ${parquetText(totals.parquet)} of parquet, ${filesText(totals.files)}`);
+    lines.push(`  ${parquetText(totals.parquet)} of parquet, ${filesText(totals.files, summary.filesPath)}`);
   }
-  for (const project of summary.projects) lines.push('', ...projectLines(project));
+  for (const project of summary.projects) lines.push('', ...projectLines(project, summary.filesPath));
   return lines.map((line) => printable(line.replace(/[\n\t]/g, ' ')));
 }
 
-function projectLines(project: ProjectSummary): string[] {
+function projectLines(project: ProjectSummary, filesPath: string | null): string[] {
   const { steps, times } = project;
   const facts: [string, string][] = [
     ['Runs', runsText(project)],
-    ['Records', count(project.records)],
+    ['Records', recordsText(project)],
     ['Steps', steps === null ? 'none' : `${shortStep(steps.least)} to ${shortStep(steps.greatest)}`],
     ['Times', times === null ? 'none' : `${times.first} to ${times.last}`],
     ['Parquet', parquetText(project.parquet)],
-    ['Files', filesText(project.files)],
+    ['Files', filesText(project.files, filesPath)],
   ];
   const types = Object.entries(project.types).map(([type, { attributes, rows }]) => [
     type,
@@ -49,7 +52,11 @@ function projectLines(project: ProjectSummary): string[] {
     ),
     ...block(
       tableLines(
-        [{ title: 'Biggest runs' }, { title: 'Records', align: 'right' }, { title: 'Parquet', align: 'right' }],
+        [
+          { title: 'Biggest runs', maxWidth: RUN_ID_WIDTH },
+          { title: 'Records', align: 'right' },
+          { title: 'Parquet', align: 'right' },
+        ],
         biggest,
       ),
     ),
@@ -58,6 +65,12 @@ function projectLines(project: ProjectSummary): string[] {
       runList(
         'Damaged runs:',
         project.damaged.map(({ run, message }) => `${run}: ${message}`),
+      ),
+    ),
+    ...block(
+      runList(
+        'Runs whose downloaded files are lost or of another size:',
+        project.damagedFiles.map(({ runId, files, example }) => `${runId}: ${plural(files, 'file')}, e.g. ${example}`),
       ),
     ),
   ];
@@ -77,10 +90,15 @@ function runList(title: string, runs: readonly string[]): string[] {
   ];
 }
 
-function runsText({ runs, partialRuns, unverifiedRuns, damagedRuns }: ProjectSummary): string {
+function recordsText({ records, emptyRows }: ProjectSummary): string {
+  return emptyRows > 0 ? `${count(records)}, and ${plural(emptyRows, 'row')} without a value` : count(records);
+}
+
+function runsText({ runs, partialRuns, unverifiedRuns, interruptedRuns, damagedRuns }: ProjectSummary): string {
   const details = [
     partialRuns > 0 ? `${count(partialRuns)} partial` : '',
     unverifiedRuns > 0 ? `${count(unverifiedRuns)} unverified, as they have no manifest` : '',
+    interruptedRuns > 0 ? `${count(interruptedRuns)} interrupted, which the next export does again` : '',
   ].filter((text) => text !== '');
   const inside = details.length > 0 ? ` (${details.join(', ')})` : '';
   return `${count(runs)}${inside}${damagedRuns > 0 ? `, and ${count(damagedRuns)} damaged` : ''}`;
@@ -90,9 +108,15 @@ function parquetText({ files, bytes }: { files: number; bytes: number }): string
   return `${plural(files, 'file')}, ${size(bytes)}`;
 }
 
-function filesText({ count: files, bytes, missing }: FileTotals): string {
-  const known = `${plural(files, 'downloaded file')}${bytes === null ? ', size unknown' : `, ${size(bytes)}`}`;
-  return missing > 0 ? `${known}, and ${count(missing)} missing` : known;
+function filesText({ count: files, bytes, missing, damaged }: FileTotals, filesPath: string | null): string {
+  const details = [
+    plural(files, 'downloaded file'),
+    bytes === null ? 'size unknown' : size(bytes),
+    files > 0 && filesPath === null ? 'not looked up, as there is no folder of files' : '',
+    missing > 0 ? `and ${count(missing)} missing` : '',
+    damaged > 0 ? `and ${count(damaged)} lost or of another size` : '',
+  ];
+  return details.filter((text) => text !== '').join(', ');
 }
 
 /** `12.500000` as `12.5`, `3.000000` as `3`. */

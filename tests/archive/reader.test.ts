@@ -87,8 +87,10 @@ test('an archive of the official exporter is read exactly, mixed series and all'
     assert.equal(entry.manifest, undefined);
     let absent = 0;
     const rows = await rowsOf(entry, {
-      onAbsent: (count) => {
+      onAbsent: ({ path, type, count }) => {
         absent += count;
+        assert.ok(path !== '' && (ATTRIBUTE_TYPES as readonly string[]).includes(type));
+        assert.ok(type === 'file_series' || !(path in wanted.scalars || path in wanted.files), path);
       },
     });
     assert.deepEqual(byAttribute(rows), byAttribute(expectedRows(wanted)), entry.runId);
@@ -151,8 +153,8 @@ test('what is not an archive is refused with a hint', async (t) => {
   await refused(folder, /not an archive/);
   await refused(join(folder, 'x_part_0.parquet'), /Not a folder/);
   await mkdir(join(folder, 'p'));
-  await writeFile(join(folder, 'p', 'x_part_0.parquet'), 'this is not a parquet file');
-  await refused(folder, /x_part_0\.parquet is damaged/);
+  await writeFile(join(folder, 'p', 'x_part_1.parquet'), 'a leftover');
+  await refused(folder, /not an archive/);
 });
 
 /** A copy of the official archive, and the folder of its project. */
@@ -179,9 +181,57 @@ test('a missing part is named, and the other runs are listed where that is asked
   assert.equal((await runsOf(await openArchive(dataPath))).length, 2, 'a run without part_0 is not there');
 });
 
-test('a manifest that counts other parts, or is of another run, is not believed', async (t) => {
-  const dataPath = await tempFolder(t);
-  const ids = { projectId: 'ws/p', runId: 'r' };
+/** Disk names of the damaged runs of all projects, with what is said of them. */
+async function damageOf(archive: Archive): Promise<Record<string, string>> {
+  const damaged: Record<string, string> = {};
+  for (const project of archive.projects()) {
+    for await (const _ of archive.runs(project, (name, error) => {
+      damaged[name] = error.message;
+    }));
+  }
+  return damaged;
+}
+
+test('a run whose part_0 is lost is damaged as long as its manifest is there', async (t) => {
+  const { dataPath, folder } = await copyOfOfficial(t);
+  const { manifest } = await emptyRun(dataPath, { projectId: 'team.α/vision models', runId: 'lost' });
+  await writeManifest(dataPath, manifest);
+  await writeFile(join(folder, '_runs', `${diskName('RUN-1')}.downloads.jsonl`), '');
+  await rm(join(folder, partName(diskName('lost'), 0)));
+  const archive = await openArchive(dataPath);
+  const damaged = await damageOf(archive);
+  assert.deepEqual(Object.keys(damaged), [diskName('lost')]);
+  assert.match(damaged[diskName('lost')]!, /part_0\.parquet of the run lost is missing/);
+  await assert.rejects(runsOf(archive), { code: 'archive' });
+  // Alone in its project it is not overlooked either.
+  for (const name of await readdir(folder)) if (name.endsWith('.parquet')) await rm(join(folder, name));
+  const alone = await openArchive(dataPath);
+  assert.equal(alone.projects()[0]?.projectId, 'team.α/vision models');
+  assert.deepEqual(Object.keys(await damageOf(alone)), [diskName('lost')]);
+});
+
+test('a project without a readable run is listed, and the others are not held up', async (t) => {
+  const { dataPath } = await copyOfOfficial(t);
+  const { directory, manifest } = await emptyRun(dataPath, { projectId: 'ws/p', runId: 'r' });
+  await writeManifest(dataPath, manifest);
+  await truncate(join(directory, partName(diskName('r'), 0)), 20);
+  await mkdir(join(dataPath, 'p'));
+  await writeFile(join(dataPath, 'p', 'x_part_0.parquet'), 'this is not a parquet file');
+  const archive = await openArchive(dataPath);
+  assert.deepEqual(
+    archive
+      .projects()
+      .map(({ projectId }) => projectId)
+      .sort(),
+    ['p', 'team.α/vision models', 'ws/p'],
+  );
+  const damaged = await damageOf(archive);
+  assert.deepEqual(Object.keys(damaged).sort(), [diskName('r'), 'x']);
+  assert.match(damaged.x!, /x_part_0\.parquet is damaged/);
+});
+
+/** A run without content, and a manifest for it that isn't written yet. */
+async function emptyRun(dataPath: string, ids: { projectId: string; runId: string }) {
   const writer = await RunWriter.create({ ...ids, dataPath });
   const { parts, counts } = await writer.finish();
   const manifest = {
@@ -198,6 +248,13 @@ test('a manifest that counts other parts, or is of another run, is not believed'
     counts,
     failures: [],
   };
+  return { directory: writer.directory, manifest };
+}
+
+test('a manifest that counts other parts, or is of another run, is not believed', async (t) => {
+  const dataPath = await tempFolder(t);
+  const { manifest } = await emptyRun(dataPath, { projectId: 'ws/p', runId: 'r' });
+  const { parts } = manifest;
   await writeManifest(dataPath, manifest);
   assert.equal((await runsOf(await openArchive(dataPath)))[0]?.manifest?.runId, 'r');
   await writeManifest(dataPath, { ...manifest, parts: [...parts, { ...parts[0]!, name: 'r_part_1.parquet' }] });
@@ -243,6 +300,82 @@ test('a cut or altered file is an error of the archive that names it, never anyt
   assert.equal(JSON.stringify([...byAttribute(await rowsOf(entry!))]), before);
   await rm(path);
   assert.equal(await check('gone'), false);
+});
+
+/** Writes rows of a run `r` of the project `p` as the official exporter does. `rows` is Python. */
+async function writeForeign(dataPath: string, rows: string): Promise<void> {
+  const script = `
+import os, sys, decimal
+import pyarrow as pa, pyarrow.parquet as pq
+doubles = pa.list_(pa.float64())
+schema = pa.schema([
+    ("project_id", pa.string()), ("run_id", pa.string()), ("attribute_path", pa.string()), ("attribute_type", pa.string()),
+    ("step", pa.decimal128(18, 6)), ("timestamp", pa.timestamp("ms", tz="UTC")), ("int_value", pa.int64()),
+    ("float_value", pa.float64()), ("string_value", pa.string()), ("bool_value", pa.bool_()),
+    ("datetime_value", pa.timestamp("ms", tz="UTC")), ("string_set_value", pa.list_(pa.string())),
+    ("file_value", pa.struct([("path", pa.string())])),
+    ("histogram_value", pa.struct([("type", pa.string()), ("edges", doubles), ("values", doubles)])),
+])
+def row(path, kind, **values):
+    return {"project_id": "p", "run_id": "r", "attribute_path": path, "attribute_type": kind, **values}
+def histogram(path, step, edges, values):
+    value = {"type": "COUNTING", "edges": edges, "values": values}
+    return row(path, "histogram_series", step=decimal.Decimal(step), timestamp=0, histogram_value=value)
+rows = ${rows}
+os.makedirs(os.path.join(sys.argv[1], "p"))
+path = os.path.join(sys.argv[1], "p", "r-0000000000000000_part_0.parquet")
+pq.write_table(pa.Table.from_pylist(rows, schema), path, data_page_size=1)`;
+  await run(await python('neptune3'), ['-c', script, dataPath]);
+}
+
+test('a null among the edges or values of a histogram is NaN, and told; rows of nulls are told by attribute', async (t) => {
+  const dataPath = await tempFolder(t);
+  await writeForeign(
+    dataPath,
+    `[
+      histogram("h", 0, [0, None, 2], [1, 2]), histogram("other", 0, [None], []), histogram("h", 1, [0, 1], [5]),
+      histogram("h", 2, [], []), histogram("h", 3, [None, None], [None]), histogram("h", 4, [1, 2], [3]),
+      row("lr", "float"), row("there", "float", float_value=1), row("model", "file"), row("best", "file", file_value={"path": "r/best"}),
+    ]`,
+  );
+  const [entry] = await runsOf(await openArchive(dataPath));
+  const nulls = new Map<string, number>();
+  const absent: string[] = [];
+  const listen: Parameters<typeof readBatches>[1] = {
+    onNullInList: ({ path, type, count }) => {
+      assert.equal(type, 'histogram_series');
+      nulls.set(path, (nulls.get(path) ?? 0) + count);
+    },
+    onAbsent: ({ path, type, count }) => absent.push(`${type} ${path} ${count}`),
+  };
+  const rows = byAttribute(await rowsOf(entry!, listen));
+  const lists = (path: string) =>
+    rows.get(JSON.stringify(['histogram_series', path]))?.map(({ histogram }) => {
+      const { edges, values } = histogram as { edges: string[]; values: string[] };
+      return [edges, values];
+    });
+  const doubles = (...values: number[]) => values.map(plainDouble);
+  assert.deepEqual(lists('h'), [
+    [doubles(0, Number.NaN, 2), doubles(1, 2)],
+    [doubles(0, 1), doubles(5)],
+    [[], []],
+    [doubles(Number.NaN, Number.NaN), doubles(Number.NaN)],
+    [doubles(1, 2), doubles(3)],
+  ]);
+  assert.deepEqual(lists('other'), [[doubles(Number.NaN), []]]);
+  assert.deepEqual(Object.fromEntries(nulls), { h: 4, other: 1 });
+  assert.deepEqual(absent.sort(), ['file model 1', 'float lr 1']);
+  // What isn't asked for isn't told either.
+  nulls.clear();
+  await rowsOf(entry!, { ...listen, pathPrefix: 'o' });
+  assert.deepEqual([[...nulls.keys()], absent.length], [['other'], 2]);
+});
+
+test('a null among tags is damage', async (t) => {
+  const dataPath = await tempFolder(t);
+  await writeForeign(dataPath, `[row("tags", "string_set", string_set_value=["a", None])]`);
+  const [entry] = await runsOf(await openArchive(dataPath));
+  await assert.rejects(rowsOf(entry!), { code: 'archive', message: /string_set_value.* null/ });
 });
 
 test('pages and row groups of any number are the same to pyarrow and to us', async (t) => {

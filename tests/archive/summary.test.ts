@@ -1,10 +1,11 @@
 // Sums of an archive: of the official exporter's, of ours, and with something wrong in it.
 
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 
+import { journalPath } from '../../src/archive/find-run.ts';
 import { writeManifest } from '../../src/archive/manifest.ts';
 import { diskName, partName } from '../../src/archive/names.ts';
 import { openArchive } from '../../src/archive/reader.ts';
@@ -23,7 +24,7 @@ test('an archive of the official exporter is summed up, its files looked up', as
   assert.ok(project);
   assert.equal(project.projectId, 'team.α/vision models');
   assert.deepEqual([project.runs, project.unverifiedRuns, project.partialRuns, project.damagedRuns], [3, 3, 0, 0]);
-  assert.deepEqual(project.files, { count: 6, bytes: 850, missing: 0 });
+  assert.deepEqual(project.files, { count: 6, bytes: 850, missing: 0, damaged: 0 });
   assert.deepEqual(project.types.float_series?.attributes, 4);
   assert.deepEqual(project.types.string_series, { attributes: 1, rows: 40 });
   assert.deepEqual(project.steps, { least: '0.000000', greatest: '224.750000' });
@@ -32,6 +33,20 @@ test('an archive of the official exporter is summed up, its files looked up', as
   const rows = Object.values(project.types).reduce((sum, type) => sum + type.rows, 0);
   assert.equal(project.records, rows);
   assert.equal(summary.totals.records, rows);
+  // Rows of nulls stand for nothing, as the fixture's own account of itself has it.
+  const expected: { runs: Record<string, { absent: number; scalars: Record<string, [string, unknown]> }> } = JSON.parse(
+    await readFile(join(OFFICIAL, 'expected.json'), 'utf8'),
+  );
+  const accounts = Object.values(expected.runs);
+  const sum = (numbers: number[]) => numbers.reduce((left, right) => left + right, 0);
+  assert.ok(project.emptyRows > 0);
+  assert.equal(project.emptyRows, sum(accounts.map(({ absent }) => absent)));
+  const scalars = accounts.flatMap((run) => Object.entries(run.scalars));
+  const ofType = (wanted: string) => scalars.filter(([, [type]]) => type === wanted);
+  assert.deepEqual(project.types.float, {
+    attributes: new Set(ofType('float').map(([path]) => path)).size,
+    rows: ofType('float').length,
+  });
   assert.equal((await summarise(archive)).totals.files.bytes, null);
 });
 
@@ -93,7 +108,7 @@ test('manifests tell files and partial runs; the largest runs come first', async
   assert.ok(project);
   assert.deepEqual([totals.runs, totals.partialRuns, totals.unverifiedRuns], [8, 1, 6]);
   assert.deepEqual(project.partial, ['large']);
-  assert.deepEqual(totals.files, { count: 2, bytes: 20, missing: 2 });
+  assert.deepEqual(totals.files, { count: 2, bytes: 20, missing: 2, damaged: 0 });
   assert.deepEqual(project.types.float_series, { attributes: 1, rows: 40_063 });
   assert.deepEqual(project.types.string, { attributes: 1, rows: 7 });
   assert.deepEqual(project.steps, { least: '-1.000000', greatest: '59997.500000' });
@@ -122,4 +137,64 @@ test('a damaged run is listed, and the others are summed up', async (t) => {
     [diskName('RUN-1'), true],
     [diskName('ночь'), true],
   ]);
+});
+
+test('downloaded files that are lost or cut are counted, with one named', async (t) => {
+  const folder = await tempFolder(t);
+  const [dataPath, filesPath] = [join(folder, 'data'), join(folder, 'files')];
+  await write(dataPath, 'one', [], 'complete');
+  await write(dataPath, 'two', [], 'complete');
+  await mkdir(join(filesPath, diskName('ws/p'), 'r'), { recursive: true });
+  const file = join(filesPath, diskName('ws/p'), 'r', 'f');
+  await writeFile(file, '0123456789');
+  const archive = await openArchive(dataPath);
+  const whole = await summarise(archive, { filesPath });
+  assert.deepEqual(whole.totals.files, { count: 2, bytes: 20, missing: 2, damaged: 0 });
+  assert.deepEqual(whole.projects[0]?.damagedFiles, []);
+  await truncate(file, 7);
+  const cut = await summarise(archive, { filesPath });
+  assert.deepEqual(cut.totals.files, { count: 0, bytes: 0, missing: 2, damaged: 2 });
+  assert.deepEqual(cut.projects[0]?.damagedFiles, [
+    { runId: 'one', files: 1, example: 'r/f has 7 B instead of 10 B' },
+    { runId: 'two', files: 1, example: 'r/f has 7 B instead of 10 B' },
+  ]);
+  await rm(file);
+  const lost = await summarise(archive, { filesPath, runs: ['one'] });
+  assert.deepEqual(lost.projects[0]?.damagedFiles, [{ runId: 'one', files: 1, example: 'r/f is not there' }]);
+  assert.deepEqual(lost.projects[0]?.damaged, []);
+});
+
+test('a run without part_0 and a project without a readable run are damaged, others are summed up', async (t) => {
+  const dataPath = await tempFolder(t);
+  await cp(join(OFFICIAL, 'data'), dataPath, { recursive: true });
+  await write(dataPath, 'whole', content(2), 'complete');
+  await write(dataPath, 'lost', content(2), 'complete');
+  await rm(join(dataPath, diskName('ws/p'), partName(diskName('lost'), 0)));
+  const first = await summarise(await openArchive(dataPath), { projects: ['ws/p'] });
+  assert.deepEqual([first.totals.runs, first.totals.damagedRuns], [1, 1]);
+  assert.equal(first.projects[0]?.damaged[0]?.run, diskName('lost'));
+  const asked = await summarise(await openArchive(dataPath), { runs: ['lost'] });
+  assert.deepEqual([asked.totals.runs, asked.totals.damagedRuns], [0, 1]);
+  const other = await summarise(await openArchive(dataPath), { runs: ['whole'] });
+  assert.deepEqual([other.totals.runs, other.totals.damagedRuns], [1, 0]);
+  // Without manifests, the folder is all that tells which project it is.
+  await rm(join(dataPath, diskName('ws/p'), '_runs'), { recursive: true });
+  await truncate(join(dataPath, diskName('ws/p'), partName(diskName('whole'), 0)), 30);
+  const archive = await openArchive(dataPath);
+  const { totals, projects } = await summarise(archive);
+  assert.deepEqual([totals.projects, totals.runs, totals.damagedRuns], [2, 3, 1]);
+  assert.ok(projects.some(({ projectId, damagedRuns }) => projectId === diskName('ws/p') && damagedRuns === 1));
+  assert.equal((await summarise(archive, { projects: ['ws/p'] })).totals.damagedRuns, 1);
+  assert.equal((await summarise(archive, { projects: ['team.α/vision models'] })).totals.damagedRuns, 0);
+});
+
+test('a run whose export was interrupted is told apart from one of the official exporter', async (t) => {
+  const dataPath = await tempFolder(t);
+  await write(dataPath, 'half', content(2));
+  await write(dataPath, 'foreign', content(2));
+  const journal = journalPath(dataPath, 'ws/p', 'half');
+  await mkdir(dirname(journal), { recursive: true });
+  await writeFile(journal, '');
+  const { totals } = await summarise(await openArchive(dataPath));
+  assert.deepEqual([totals.runs, totals.unverifiedRuns, totals.interruptedRuns], [2, 1, 1]);
 });

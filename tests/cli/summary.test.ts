@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cp, readdir, truncate } from 'node:fs/promises';
+import { cp, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Summary } from '../../src/archive/summary.ts';
@@ -76,6 +76,43 @@ test('a damaged run is named and the exit code is 3', async (t) => {
   assert.match(stdout, new RegExp(`Damaged runs:\n +${part.replace('_part_0.parquet', '')}: `));
 });
 
+test("a lost run is told with exit code 3, and doesn't hold up another project", async (t) => {
+  const cwd = await archive(t);
+  const exports = join(cwd, 'exports');
+  await cp(join(OFFICIAL, 'data'), join(exports, 'data'), { recursive: true });
+  await cp(join(OFFICIAL, 'files'), join(exports, 'files'), { recursive: true });
+  const { projects } = await jsonOf([], cwd);
+  const sample = projects.find(({ projectId }) => projectId === SAMPLE_PROJECT)!;
+  const official = projects.find((project) => project !== sample)!;
+  const manifests = await readdir(join(sample.directory, '_runs'));
+  const [lost = ''] = manifests.filter((name) => name.endsWith('.json'));
+  await rm(join(sample.directory, lost.replace('.json', '_part_0.parquet')));
+  const gone = await runCli(['summary'], { cwd });
+  assert.equal(gone.code, 3);
+  assert.match(gone.stdout, new RegExp(`Damaged runs:\n +${lost.replace('.json', '')}: .*part_0.* missing`));
+  const names = await readdir(sample.directory);
+  for (const name of names) if (name.endsWith('_part_0.parquet')) await truncate(join(sample.directory, name), 9);
+  const other = await runCli(['summary', '-p', official.projectId], { cwd });
+  assert.deepEqual([other.code, other.stderr], [0, '']);
+  assert.match((await runCli(['summary', '-p', SAMPLE_PROJECT], { cwd })).stdout, /Runs +0, and \d+ damaged/);
+});
+
+test('a cut download is told with exit code 3; without a folder of files nothing is looked up', async (t) => {
+  const cwd = await archive(t);
+  const files = join(cwd, 'exports', 'files');
+  const entries = await readdir(files, { recursive: true, withFileTypes: true });
+  const [file] = entries.filter((entry) => entry.isFile());
+  await truncate(join(file!.parentPath, file!.name), 1);
+  const { code, stdout } = await runCli(['summary'], { cwd });
+  assert.equal(code, 3);
+  assert.match(stdout, /Files .*, and 1 lost or of another size$/m);
+  assert.match(stdout, new RegExp(`lost or of another size:\n.*: 1 file, e.g. .*${file!.name} has 1 B instead of `));
+  await rm(files, { recursive: true });
+  const unknown = await runCli(['summary'], { cwd });
+  assert.equal(unknown.code, 0);
+  assert.match(unknown.stdout, /Files .*not looked up, as there is no folder of files$/m);
+});
+
 test('an archive of the official exporter', async (t) => {
   const cwd = await tempFolder(t);
   await cp(OFFICIAL, join(cwd, 'official'), { recursive: true });
@@ -111,20 +148,32 @@ test('names of others cannot command the terminal, and long lists are cut', () =
     runs: 12,
     partialRuns: 12,
     unverifiedRuns: 0,
+    interruptedRuns: 1,
     damagedRuns: 0,
     records: 1,
+    emptyRows: 2,
     parquet: { files: 1, bytes: 1 },
-    files: { count: 2, bytes: null, missing: 1 },
+    files: { count: 2, bytes: null, missing: 1, damaged: 0 },
     types: {},
     steps: { least: '-0.500000', greatest: '100.000000' },
     times: null,
-    biggestRuns: [],
+    biggestRuns: [{ runId: `${'x'.repeat(500)}\n`, records: 1, bytes: 1 }],
     partial: Array.from({ length: 12 }, (_, index) => `RUN-${index}`),
     damaged: [],
+    damagedFiles: [],
   };
-  const lines = summaryLines({ dataPath: '/x', totals: { ...project, projects: 1 }, projects: [project] });
+  const lines = summaryLines({
+    dataPath: '/x',
+    filesPath: '/f',
+    totals: { ...project, projects: 1 },
+    projects: [project],
+  });
   assert.ok(lines.includes('team/\ufffd[31mred line'));
   assert.ok(lines.includes('  Steps    -0.5 to 100'));
+  assert.ok(lines.includes('  Records  1, and 2 rows without a value'));
+  assert.ok(lines.includes('  Runs     12 (12 partial, 1 interrupted, which the next export does again)'));
+  assert.ok(lines.some((line) => /^ {2}x{47}… {2} +1 +1 B$/.test(line)));
+  assert.ok(lines.every((line) => line.length < 100));
   assert.ok(lines.includes('  Times    none'));
   assert.ok(lines.includes('  Files    2 downloaded files, size unknown, and 1 missing'));
   assert.ok(lines.includes('    RUN-9') && !lines.includes('    RUN-10') && lines.includes('    and 2 more'));

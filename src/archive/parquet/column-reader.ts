@@ -28,6 +28,8 @@ export interface Kind<Out> {
   array(length: number): Out;
   plain(bytes: Uint8Array, chunk: Chunk): Decoder<Out>;
   other?(encoding: string, bytes: Uint8Array): Decoder<Out> | undefined;
+  /** Writes what stands for a null element of a list. Without it such an element is damage. */
+  putNull?(out: Out, at: number): void;
 }
 
 export const INT64: Kind<BigInt64Array> = {
@@ -40,6 +42,10 @@ export const INT64: Kind<BigInt64Array> = {
 export const DOUBLE: Kind<Float64Array> = {
   array: (length) => new Float64Array(length),
   plain: (bytes) => new PlainDecoder(bytes),
+  // So the official exporter writes a NaN among a histogram's edges or values.
+  putNull: (out, at) => {
+    out[at] = Number.NaN;
+  },
 };
 
 export const BOOLEAN: Kind<Uint8Array> = {
@@ -88,6 +94,8 @@ export interface ListPortion<Out> {
   ends: Int32Array;
   /** Definition level at which each row's first entry ends; below it nothing is there. */
   levels: Uint8Array;
+  /** Number of each row's elements that are null in the file; there if a row has such. */
+  nulls?: Int32Array;
 }
 
 /** A column of a row group. Calls must not overlap. Errors are `DamagedFile`. */
@@ -134,6 +142,7 @@ export class ColumnReader<Out> {
     const ends = new Int32Array(count);
     const levels = new Uint8Array(count);
     const portions: { values: Out; length: number }[] = [];
+    let nulls: Int32Array | undefined;
     let length = 0;
     const full = LEAF[this.#chunk.leaf].maxDefinition;
     for (let row = 0; row < count; ) {
@@ -154,18 +163,25 @@ export class ColumnReader<Out> {
         const level = here.definition.next();
         this.#left--;
         if (length === MAX_ELEMENTS) throw new DamagedFile(`the lists of ${this.#chunk.leaf} are too long to be true`);
-        // An element that is null has no place in an archive: neither a tag nor an edge can be missing.
-        if (level !== full) throw new DamagedFile(`a list of ${this.#chunk.leaf} has an element that is null`);
+        if (level !== full && !this.#kind.putNull) {
+          throw new DamagedFile(`a list of ${this.#chunk.leaf} has an element that is null`);
+        }
         const last = portions.at(-1);
         const target = last && last.length < PORTION ? last : { values: this.#kind.array(PORTION), length: 0 };
         if (target !== last) portions.push(target);
-        this.#decoder(here).read(target.values, target.length++, 1);
+        if (level === full) this.#decoder(here).read(target.values, target.length, 1);
+        else {
+          this.#kind.putNull?.(target.values, target.length);
+          nulls ??= new Int32Array(count);
+          nulls[row]!++;
+        }
+        target.length++;
         length++;
       }
       levels[row] = full;
       ends[row++] = length;
     }
-    return { values: this.#join(portions, length), ends, levels };
+    return { values: this.#join(portions, length), ends, levels, ...(nulls ? { nulls } : {}) };
   }
 
   /** Passes over rows, decoding no more than it has to. */

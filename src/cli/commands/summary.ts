@@ -65,7 +65,8 @@ export async function printSummary(
     ...(runs.length > 0 ? { runs } : {}),
   });
   terminal.result(options.json ? JSON.stringify(summary, null, 2) : summaryLines(summary).join('\n'));
-  return summary.totals.damagedRuns > 0 ? EXIT.incomplete : EXIT.ok;
+  const { damagedRuns, files } = summary.totals;
+  return damagedRuns > 0 || files.damaged > 0 ? EXIT.incomplete : EXIT.ok;
 }
 
 /** Where an export puts files unless told otherwise. Looking in a wrong folder would count every file as missing. */

@@ -1,0 +1,71 @@
+// Looks whether the downloaded files of a run are there, and as long as they should be.
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { forEachLimited } from '../http/limits.ts';
+import { isSafeRelativePath } from './manifest.ts';
+
+/** Files looked up at once. */
+const CONCURRENCY = 16;
+
+export interface FileTotals {
+  /** Downloaded files, without the damaged ones. */
+  count: number;
+  /** Their size; null if that of some isn't known (no manifest, and no folder to look it up in). */
+  bytes: number | null;
+  /** Files that were never had: the server had none, or it could not be fetched. */
+  missing: number;
+  /** Files that the archive names, but the folder doesn't have, or with another size. */
+  damaged: number;
+}
+
+/** Counts the files of one run. */
+export class FolderCheck {
+  readonly totals: FileTotals = { count: 0, bytes: 0, missing: 0, damaged: 0 };
+  /** What is wrong with one damaged file. */
+  damage: string | undefined;
+  readonly #folder: string | undefined;
+
+  /**
+   * @param filesPath the archive's folder of files; without it nothing is looked up
+   * @param project disk name of the project
+   */
+  constructor(filesPath: string | undefined, project: string) {
+    this.#folder = filesPath === undefined ? undefined : join(filesPath, project);
+  }
+
+  /** Adds files. `path` is that in the archive, `bytes` the size that a manifest tells. */
+  async addAll(files: readonly { path: string | null; bytes?: number }[]): Promise<void> {
+    await forEachLimited(files, CONCURRENCY, async ({ path, bytes }) => {
+      if (path === null) this.totals.missing++;
+      else if (this.#folder === undefined) this.#found(bytes ?? null);
+      else await this.#lookUp(this.#folder, path, bytes);
+    });
+  }
+
+  async #lookUp(folder: string, path: string, expected: number | undefined): Promise<void> {
+    const bytes = isSafeRelativePath(path) ? await sizeOf(join(folder, path)) : undefined;
+    if (bytes === undefined) this.#damaged(`${path} is not there`);
+    else if (expected !== undefined && bytes !== expected) {
+      this.#damaged(`${path} has ${bytes} B instead of ${expected} B`);
+    } else this.#found(bytes);
+  }
+
+  #found(bytes: number | null): void {
+    const { totals } = this;
+    totals.count++;
+    totals.bytes = bytes === null || totals.bytes === null ? null : totals.bytes + bytes;
+  }
+
+  #damaged(what: string): void {
+    this.totals.damaged++;
+    this.damage ??= what;
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  // A set of files of Neptune 2 may be a folder; its size isn't told here.
+  return found && (found.isFile() ? found.size : 0);
+}
