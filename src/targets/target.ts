@@ -48,11 +48,23 @@ export interface FoundRun {
   state: 'whole' | 'changed' | 'half' | 'foreign';
 }
 
+export interface ExpectedFile {
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+}
+
 export interface OpenOptions extends RunContent {
   /** All attributes of the run: names are chosen so that none hides another. */
   survey: RunSurvey;
   /** Where the files of the run's project lie; paths of file values are relative to it. */
   filesDirectory: string;
+  /** What the files should be, by the same paths, as far as the archive says it. */
+  files?: ReadonlyMap<string, ExpectedFile>;
+  /** Attributes of which the export could not get all: what they lack is reported already. */
+  failedAttributes?: ReadonlySet<string>;
+  /** What was seen on the way out of the archive already; told with the target's own. */
+  alterations?: readonly Alteration[];
   /** The target's id of the parent run, if it was loaded. */
   parent?: string;
   /** Told of bytes of files as they are uploaded. */

@@ -1,24 +1,22 @@
 // The digest of a run's content in the archive: tells whether a target has this very content.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import type { ArchiveRun } from '../archive/types.ts';
-import { onDisk } from '../model/disk-error.ts';
+import { ExporterError } from '../model/errors.ts';
+import { fileHash } from '../targets/file-hash.ts';
 
 /**
- * SHA-256 over the hashes of the run's parts, in hex. The manifest has them; for a run of the official exporter the
- * parts are read, which gives the same.
+ * SHA-256 over the hashes of the run's parts, in hex. The parts are always read: the manifest says what was written,
+ * not what has become of it on the disk.
+ * @throws ExporterError `archive` if a part isn't the one that the manifest tells of
  */
 export async function contentDigest(run: ArchiveRun, signal?: AbortSignal): Promise<string> {
-  const hashes = run.manifest
-    ? run.manifest.parts.map((part) => part.sha256)
-    : await Array.fromAsync(run.parts, (path) => fileHash(path, signal));
+  const hashes = await Array.fromAsync(run.parts, (path) => fileHash(path, signal));
+  for (const [index, part] of (run.manifest?.parts ?? []).entries()) {
+    if (part.sha256 === hashes[index]) continue;
+    throw new ExporterError('archive', `The part ${part.name} is damaged: it is not what was exported.`, {
+      hint: 'Export this run again, or bring the file back from a copy.',
+    });
+  }
   return createHash('sha256').update(hashes.join('\n')).digest('hex');
-}
-
-async function fileHash(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash('sha256');
-  await onDisk(() => pipeline(createReadStream(path), hash, signal ? { signal } : {}));
-  return hash.digest('hex');
 }

@@ -1,14 +1,15 @@
 // One run from the archive into a target: look whether it is there, survey it, hand it over, have it checked.
 
 import { join } from 'node:path';
-import { readBatches, readRunInfo } from '../archive/reader.ts';
-import type { ArchiveRun } from '../archive/types.ts';
+import { type ReadOptions, readBatches, readRunInfo } from '../archive/reader.ts';
+import type { ArchiveRun, Manifest } from '../archive/types.ts';
 import { throwIfAborted } from '../http/limits.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import type { RunInfo } from '../model/runs.ts';
+import { AlterationList } from '../targets/alterations.ts';
 import { type RunSurvey, surveyBatch } from '../targets/survey.ts';
-import type { Alteration, FoundRun, Target } from '../targets/target.ts';
+import type { Alteration, ExpectedFile, FoundRun, Target } from '../targets/target.ts';
 import { contentDigest } from './content-digest.ts';
 import type { Progress } from './progress.ts';
 
@@ -25,7 +26,10 @@ export interface LoadRunOptions {
   onTargetId: (id: string) => void;
 }
 
-/** `skipped`: it was there, with `found` saying how. `partial`: loaded, but for what `failures` tell. */
+/**
+ * `skipped`: it was there, with `found` saying how. `partial`: loaded, but for what `failures` tell; what the export
+ * could not get is among them, so that a run that the archive has in part never counts as whole.
+ */
 export interface RunLoad {
   outcome: 'loaded' | 'completed' | 'skipped' | 'partial';
   found: FoundRun['state'] | undefined;
@@ -42,9 +46,10 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     options.onTargetId(found.id);
     return { outcome: 'skipped', found: found.state, failures: [], alterations: [] };
   }
-  const damaged: Failure[] = [];
+  const missing = exportFailures(run.manifest);
+  const alterations = new AlterationList();
   const survey: RunSurvey = new Map();
-  for await (const batch of readParts(run, (failure) => damaged.push(failure))) {
+  for await (const batch of readParts(run, (failure) => missing.push(failure), nullsInto(alterations))) {
     throwIfAborted(signal);
     surveyBatch(survey, batch, stepMultiplier);
   }
@@ -53,6 +58,9 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     stepMultiplier,
     survey,
     filesDirectory: join(options.filesPath, run.project.diskName),
+    files: expectedFiles(run.manifest),
+    failedAttributes: new Set(missing.flatMap(({ attributePath }) => attributePath ?? [])),
+    alterations: alterations.all,
     onBytes: (count) => progress.bytes(count),
     signal,
     ...(parent === undefined ? {} : { parent }),
@@ -64,10 +72,45 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     await targetRun.batch(batch);
     progress.points(rowCount(batch));
   }
-  await targetRun.finish(damaged.length === 0);
-  const failures = [...damaged, ...targetRun.failures];
+  await targetRun.finish(missing.length === 0);
+  const failures = [...missing, ...targetRun.failures];
   const outcome = failures.length > 0 ? 'partial' : found ? 'completed' : 'loaded';
   return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
+}
+
+/** What the archive lacks since the export could not get it. */
+function exportFailures(manifest: Manifest | undefined): Failure[] {
+  const failures = (manifest?.failures ?? []).map((failure) => ({
+    ...failure,
+    message: `The archive has it not or not whole, export the run again: ${failure.message}`,
+  }));
+  if (manifest?.status !== 'partial' || failures.length > 0) return failures;
+  const error = new ExporterError('archive', 'The archive has this run only in part: export it again.');
+  return [failureOf(error)];
+}
+
+function expectedFiles(manifest: Manifest | undefined): Map<string, ExpectedFile> {
+  const files = new Map<string, ExpectedFile>();
+  for (const { path, bytes, sha256 } of manifest?.files ?? []) if (path !== null) files.set(path, { bytes, sha256 });
+  return files;
+}
+
+/** Types whose values the official exporter may have written as null. */
+const MAYBE_LOST = new Set(['float', 'file', 'file_series', 'file_set', 'artifact']);
+
+/** Takes down what the official exporter wrote as null, where that may have been a value. */
+function nullsInto(alterations: AlterationList): Pick<ReadOptions, 'onAbsent' | 'onNullInList'> {
+  return {
+    onAbsent({ path, type, count }) {
+      if (!MAYBE_LOST.has(type)) return;
+      const what = type === 'float' ? 'was NaN' : 'has a file that the export could not get';
+      const message = `Left out: the archive does not tell whether the run lacks the attribute or it ${what}.`;
+      alterations.add('null_or_absent', path, message, count);
+    },
+    onNullInList({ path, count }) {
+      alterations.add('null_as_nan', path, 'Numbers of histograms that the archive has as null are NaN.', count);
+    },
+  };
 }
 
 /**
@@ -94,10 +137,14 @@ function isDamage(error: unknown): boolean {
 }
 
 /** The content of all parts that can be read; a damaged one doesn't take the others with it. */
-async function* readParts(run: ArchiveRun, onDamaged: (failure: Failure) => void): AsyncGenerator<Batch> {
+async function* readParts(
+  run: ArchiveRun,
+  onDamaged: (failure: Failure) => void,
+  options: ReadOptions = {},
+): AsyncGenerator<Batch> {
   for (const part of run.parts) {
     try {
-      yield* readBatches({ ...run, parts: [part] });
+      yield* readBatches({ ...run, parts: [part] }, options);
     } catch (error) {
       if (!isDamage(error)) throw error;
       onDamaged(failureOf(error));

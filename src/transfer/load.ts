@@ -146,6 +146,8 @@ async function readProject(
 ): Promise<{ selected: SelectedRun[]; others: Map<string, ArchiveRun> }> {
   const selected: SelectedRun[] = [];
   const others = new Map<string, ArchiveRun>();
+  /** Run id to disk name. */
+  const seen = new Map<string, string>();
   const damaged = (runId: string, error: unknown) => {
     result.runs++;
     result.failed++;
@@ -161,13 +163,21 @@ async function readProject(
     }
     missing.delete(run.runId);
     try {
+      if (seen.has(run.runId)) throw repeatedRun(run, seen.get(run.runId)!);
       selected.push({ run, info: await readKnownInfo(run) });
+      seen.set(run.runId, run.diskName);
       result.runs++;
     } catch (error) {
       damaged(run.runId, error);
     }
   }
   return { selected, others };
+}
+
+function repeatedRun({ runId, diskName, project }: ArchiveRun, first: string): ExporterError {
+  return new ExporterError('archive', `The files ${diskName}… hold the run ${runId} once more: ${first}… are loaded.`, {
+    hint: `Remove one of the two from ${project.directory}.`,
+  });
 }
 
 async function loadOne(

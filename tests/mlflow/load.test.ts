@@ -1,21 +1,26 @@
 // Archive → MLflow as a whole: order, skipping, selection, what is damaged or gone, and kill -9 in the middle.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { writeManifest } from '../../src/archive/manifest.ts';
 import { diskName, partName } from '../../src/archive/names.ts';
 import { openArchive } from '../../src/archive/reader.ts';
+import type { Manifest } from '../../src/archive/types.ts';
 import { RunWriter } from '../../src/archive/writer.ts';
 import type { Failure } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
+import { fileHash } from '../../src/targets/file-hash.ts';
 import { createTarget } from '../../src/targets/registry.ts';
 import { type LoadOptions, type LoadResult, loadArchive } from '../../src/transfer/load.ts';
 import { type ReadRun, readBack } from '../counterparts/mlflow-readback.ts';
 import { type MlflowServer, startMlflow } from '../counterparts/mlflow-server.ts';
+import { python } from '../counterparts/python.ts';
 import { tempFolder } from '../helpers/temp.ts';
 import { startProxy } from './proxy.ts';
 import { fileSeries, floats, histograms, type SampleRun, sampleRun, scalars, strings } from './sample.ts';
@@ -36,6 +41,34 @@ async function writeArchive(dataPath: string, runs: SampleRun[], partBytes?: num
     for (const batch of batches) await writer.append(batch);
     await writer.finish();
   }
+}
+
+/** Writes a run with its manifest, as an export does. */
+async function writeExported(
+  dataPath: string,
+  { info, batches }: SampleRun,
+  more: Partial<Pick<Manifest, 'status' | 'files' | 'failures'>> = {},
+): Promise<void> {
+  const { projectId, runId } = info;
+  const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true });
+  for (const batch of batches) await writer.append(batch);
+  const { parts, counts } = await writer.finish();
+  await writeManifest(dataPath, {
+    format: 'neptune-exporter-run',
+    version: 1,
+    status: 'complete',
+    projectId,
+    runId,
+    writtenBy: 'test',
+    writtenAt: '2026-01-01T00:00:00.000Z',
+    source: { name: 'neptune3', address: 'http://127.0.0.1' },
+    selection: { attributes: 'all', classes: ['files'], previews: false },
+    parts,
+    files: [],
+    counts,
+    failures: [],
+    ...more,
+  });
 }
 
 interface Loaded {
@@ -175,6 +208,92 @@ test('a missing file and a damaged part leave a run that is not whole, and the n
   const loaded = await activeRuns('damage', true);
   assert.equal(loaded.get('damaged')?.metrics.one?.length, 9000);
   assert.equal(loaded.get('lacking')?.artifacts['model/model.bin']?.text, 'weights');
+});
+
+test('a run that the archive has in part is told, and completed once the export has the rest', async (t) => {
+  const folder = await tempFolder(t);
+  const data = join(folder, 'data');
+  const files = join(folder, 'files', diskName(PROJECT));
+  const withFile = (file: string | null) =>
+    sampleRun(PROJECT, 'r', [{ kind: 'files', rows: [{ path: 'model', type: 'file', file }] }]);
+  const failure = { attributePath: 'model', code: 'server' as const, message: 'HTTP 500.', time: '2026-01-01' };
+  await writeExported(data, withFile(null), { status: 'partial', failures: [failure] });
+  const first = await load(folder, 'partial');
+  assert.deepEqual([first.result.partial, first.result.failed, first.result.alterationsByCode], [1, 1, {}]);
+  assert.deepEqual(
+    first.failures.map(({ runId, failure: { attributePath, message } }) => [runId, attributePath, message]),
+    [['r', 'model', 'The archive has it not or not whole, export the run again: HTTP 500.']],
+  );
+  const half = (await activeRuns('partial')).get('r');
+  assert.deepEqual([half?.status, half?.end, half?.tags['neptune_exporter.loaded']], ['RUNNING', null, undefined]);
+
+  const source = join(files, 'model.bin');
+  await mkdir(files, { recursive: true });
+  await writeFile(source, 'weights');
+  const exported = { attributePath: 'model', attributeType: 'file' as const, path: 'model.bin', bytes: 7 };
+  await writeExported(data, withFile('model.bin'), { files: [{ ...exported, sha256: await fileHash(source) }] });
+  for (const [content, message] of [
+    ['weigh', /damaged: it has 5 bytes, exported were 7/],
+    ['wEights', /damaged: its content is not/],
+  ] as const) {
+    await writeFile(source, content);
+    const { result, failures } = await load(folder, 'partial');
+    assert.equal(result.partial, 1);
+    assert.match(failures.map((one) => one.failure.message).join(), message);
+    assert.equal((await activeRuns('partial', true)).get('r')?.artifacts['model/model.bin'], undefined);
+  }
+  await writeFile(source, 'weights');
+  assert.deepEqual(await loadCounts(folder, 'partial'), { runs: 1, completed: 1 });
+  const whole = (await activeRuns('partial', true)).get('r');
+  assert.deepEqual([whole?.status, whole?.artifacts['model/model.bin']?.text], ['FINISHED', 'weights']);
+});
+
+test('nothing is loaded of parts that are not what was exported, nor one run twice', async (t) => {
+  const folder = await tempFolder(t);
+  const data = join(folder, 'data');
+  const values = line(3000, 0).map(([step, time], i): [string, number, number] => [step, time, Math.sin(i)]);
+  await writeExported(data, sampleRun(PROJECT, 'r', [floats('m', values)]));
+  const part = join(data, diskName(PROJECT), partName(diskName('r'), 0));
+  const whole = await readFile(part);
+  const flipped = Buffer.from(whole);
+  flipped[whole.length >> 1]! ^= 1;
+  await writeFile(part, flipped);
+  const { result, failures } = await load(folder, 'flipped');
+  assert.deepEqual([result.failed, result.partial, result.loaded], [1, 0, 0]);
+  assert.deepEqual(
+    failures.map(({ runId, failure: { code, message } }) => [runId, code, /is not what was exported/.test(message)]),
+    [['r', 'archive', true]],
+  );
+  assert.equal((await activeRuns('flipped')).size, 0);
+
+  await writeFile(part, whole);
+  await writeFile(join(data, diskName(PROJECT), partName(diskName('r again'), 0)), whole);
+  const twice = await load(folder, 'flipped');
+  assert.deepEqual([twice.result.loaded, twice.result.failed], [1, 1]);
+  assert.match(twice.failures[0]?.failure.message ?? '', /hold the run r once more/);
+  assert.equal((await activeRuns('flipped')).get('r')?.metrics.m?.length, 3000);
+});
+
+test('what the official exporter wrote as null is counted', async (t) => {
+  const folder = await tempFolder(t);
+  const directory = join(folder, 'data', diskName(PROJECT));
+  await mkdir(directory, { recursive: true });
+  const script = join(import.meta.dirname, 'official_nulls.py');
+  const part = join(directory, partName(diskName('r'), 0));
+  await promisify(execFile)(await python('mlflow'), [script, part, PROJECT, 'r']);
+  const { result, failures } = await load(folder, 'nulls');
+  assert.deepEqual(failures, []);
+  assert.deepEqual(result.alterationsByCode, { null_or_absent: 2, null_as_nan: 2 });
+  const { artifacts } = (await activeRuns('nulls', true)).get('r')!;
+  const { histograms: read } = JSON.parse(artifacts['h/histograms.json']?.text ?? '') as { histograms: object[] };
+  assert.partialDeepStrictEqual(read, [{ edges: [0, 'NaN', 2], values: ['NaN', 1] }]);
+  const { alterations } = JSON.parse(artifacts['neptune_exporter/alterations.json']?.text ?? '') as {
+    alterations: { path: string; code: string }[];
+  };
+  assert.deepEqual(
+    alterations.map(({ path, code }) => `${path} ${code}`),
+    ['loss null_or_absent', 'h null_as_nan', 'model null_or_absent'],
+  );
 });
 
 interface Expected {

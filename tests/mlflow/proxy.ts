@@ -10,8 +10,11 @@ export interface Proxy {
 }
 
 export interface ProxyOptions {
-  /** Gives the body that is passed on; `cut` breaks the connection after the server has answered. */
-  onRequest?: (path: string, body: Buffer) => Buffer | 'cut' | undefined;
+  /**
+   * Gives the body that is passed on; `cut` breaks the connection after the server has answered, `missing` answers as a
+   * server does that doesn't know the path.
+   */
+  onRequest?: (path: string, body: Buffer) => Buffer | 'cut' | 'missing' | undefined;
 }
 
 /** Passes all on to `url`; closed when the test ends. */
@@ -24,6 +27,10 @@ export async function startProxy(
     proxy.requests++;
     const sent = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>));
     const changed = onRequest?.(request.url ?? '', sent);
+    if (changed === 'missing') {
+      response.writeHead(404).end();
+      return;
+    }
     const body = changed instanceof Buffer ? changed : sent;
     const answer = await fetch(url + request.url, {
       method: request.method ?? 'GET',

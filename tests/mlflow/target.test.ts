@@ -1,15 +1,18 @@
 // The MLflow target against a real server: what is sent is what MLflow's own Python client reads back.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
+import { promisify } from 'node:util';
 import type { Batch, ScalarRow } from '../../src/model/batches.ts';
 import { createTarget } from '../../src/targets/registry.ts';
 import type { Target } from '../../src/targets/target.ts';
 import { type ReadArtifact, type ReadExperiment, type ReadRun, readBack } from '../counterparts/mlflow-readback.ts';
 import { type MlflowServer, startMlflow } from '../counterparts/mlflow-server.ts';
+import { python } from '../counterparts/python.ts';
 import { tempFolder } from '../helpers/temp.ts';
 import { startProxy } from './proxy.ts';
 import { fileSeries, floats, histograms, sampleRun, scalars, send, strings } from './sample.ts';
@@ -210,8 +213,8 @@ test('metrics keep NaN, extremes, decimals, times and order', async (t) => {
       '0,1970-01-01T00:00:00.002000+00:00,-Infinity\n' +
       '1,1970-01-01T00:00:00.003000+00:00,-0.0\n',
   );
-  assert.match(texts.get('decimal') ?? '', /\n0\.29,.*,1\n0\.3,.*,1\n1\.5,/);
-  assert.equal(texts.get('untimed'), 'step,timestamp,value\n0,,1\n1,1969-12-31T23:59:59.995000+00:00,\n');
+  assert.match(texts.get('decimal') ?? '', /\n0\.29,.*,1\.0\n0\.3,.*,1\.0\n1\.5,/);
+  assert.equal(texts.get('untimed'), 'step,timestamp,value\n0,,1.0\n1,1969-12-31T23:59:59.995000+00:00,\n');
   assert.deepEqual(
     run.alterations.map(({ code, attributePath, count }) => [code, attributePath, count]),
     [
@@ -224,6 +227,25 @@ test('metrics keep NaN, extremes, decimals, times and order', async (t) => {
       ['points_merged', 'decimal', 1],
     ],
   );
+});
+
+test('an infinity beside the largest double is one point to a database, and the run is whole', async (t) => {
+  const target = await connect(t, 'merged');
+  const batch = floats('m', [
+    ['1', 5, Number.MAX_VALUE],
+    ['1', 5, Infinity],
+    ['2', 5, -Infinity],
+    ['2', 5, -Number.MAX_VALUE],
+  ]);
+  const run = await send(target, sampleRun('ws/p', 'r', [batch]));
+  assert.deepEqual(run.failures, []);
+  const { metrics, artifacts, status } = await readOne('merged', true);
+  assert.equal(metrics.m?.length, 2);
+  assert.equal(status, 'FINISHED');
+  const merged = run.alterations.find(({ code }) => code === 'points_merged');
+  assert.deepEqual([merged?.attributePath, merged?.count], ['m', 2]);
+  const csv = Object.entries(artifacts).find(([path]) => path.endsWith('.csv'))?.[1].text;
+  assert.match(csv ?? '', /,1\.7976931348623157e\+308\n.*,Infinity\n/);
 });
 
 test('a multiplier makes decimal steps whole, beyond what doubles hold too', async (t) => {
@@ -332,6 +354,56 @@ test('string and histogram series are whole, also over several batches in turns'
   });
 });
 
+test('large whole numbers of histograms are doubles to Python too', async (t) => {
+  const target = await connect(t, 'doubles');
+  const value = { edges: [0, 2 ** 53, 2 ** 60], values: [-0, 2 ** 60 + 2 ** 10] };
+  await send(target, sampleRun('ws/p', 'r', [histograms('h', [['0', 1, value]])]));
+  const text = (await readOne('doubles', true)).artifacts['h/histograms.json']?.text ?? '';
+  const script = [
+    'import json, sys',
+    '[one] = json.loads(sys.argv[1])["histograms"]',
+    'assert one["edges"] == [0.0, 2.0**53, 2.0**60] and one["values"] == [0.0, 2.0**60 + 2**10], one',
+    'assert all(type(number) is float for number in one["edges"] + one["values"]), one',
+  ].join('\n');
+  await promisify(execFile)(await python('mlflow'), ['-c', script, text]);
+});
+
+test('artifacts whose names would be in the way of each other, or end with blanks, can be read', async (t) => {
+  const target = await connect(t, 'blanks');
+  const filesDirectory = await tempFolder(t);
+  for (const name of ['a ', 'img.png']) await writeFile(join(filesDirectory, name), name);
+  const run = await send(
+    target,
+    sampleRun('ws/p', 'r', [
+      strings(' lead/ x /trail ', [['0', 1, 'text']]),
+      { kind: 'files', rows: [{ path: 'both', type: 'file', file: 'a ' }] },
+      fileSeries('both', [['1', 1, 'img.png']]),
+      fileSeries('fser', [['1', 1, 'img.png']]),
+      strings('fser/step_1', [['0', 1, 'in the way']]),
+    ]),
+    { filesDirectory },
+  );
+  assert.deepEqual(run.failures, []);
+  const { artifacts } = await readOne('blanks', true);
+  const paths = Object.keys(artifacts).filter((path) => !path.startsWith('neptune_exporter/'));
+  assert.deepEqual(paths.map((path) => path.replace(/_[0-9a-f]{8}\b/, '_HASH')).sort(), [
+    '_lead/_x_/trail_/series.txt',
+    'both/a_',
+    'both_HASH/step_1/img.png',
+    'fser/file_step_1/img.png',
+    'fser/step_1/series.txt',
+  ]);
+  assert.deepEqual(
+    run.alterations.map(({ code, attributePath }) => [code, attributePath]),
+    [
+      ['renamed', ' lead/ x /trail '],
+      ['key_collision', 'both'],
+      ['file_renamed', 'both'],
+      ['file_renamed', 'fser'],
+    ],
+  );
+});
+
 test('files arrive byte by byte and can be found', async (t) => {
   const target = await connect(t, 'files');
   const filesDirectory = await tempFolder(t);
@@ -370,7 +442,7 @@ test('files arrive byte by byte and can be found', async (t) => {
     ['0.75', 3, 'r/imgs/a.png'],
   ]);
   const run = await send(target, sampleRun('ws/p', 'r', [rows, series]), { filesDirectory });
-  const { artifacts, tags } = await readOne('files', true);
+  const { artifacts, tags, status } = await readOne('files', true);
   const expected: Record<string, string> = {
     'notes.txt/file_notes.txt': 'r/notes_txt/notes.txt',
     'f/file_f.bin': 'r/f.bin',
@@ -397,6 +469,7 @@ test('files arrive byte by byte and can be found', async (t) => {
   );
   assert.ok(run.alterations.some(({ code, attributePath }) => code === 'file_absent' && attributePath === 'absent'));
   assert.equal(tags['neptune_exporter.loaded'], undefined, 'a run that lacks a file is not whole');
+  assert.equal(status, 'RUNNING');
 });
 
 test('tags, user, times and status come from sys', async (t) => {
@@ -477,6 +550,22 @@ test('a run is found again: whole, changed, half, foreign or not at all', async 
   for (const run of runs.filter(({ lifecycle, name }) => lifecycle === 'active' && name !== `fo"rei'gn`)) {
     assert.equal(run.metrics.m?.length, 2500, run.name);
   }
+});
+
+test('a half run is made anew where the server does not tell its store', async (t) => {
+  const old = await startProxy(t, server.url, {
+    onRequest: (path) => (path.endsWith('/server-info') ? 'missing' : undefined),
+  });
+  const target = await connect(t, 'untold', old.url);
+  const run = sampleRun('ws/p', 'r', [floats('m', [['0', 1, 1]]), strings('s', [['0', 1, 'x']])]);
+  const half = await send(target, run, {}, 2);
+  const whole = await send(await connect(t, 'untold', old.url), run);
+  assert.notEqual(whole.id, half.id);
+  const [experiment] = await read('untold');
+  assert.deepEqual(
+    experiment?.runs.filter(({ lifecycle }) => lifecycle === 'active').map(({ id }) => id),
+    [whole.id],
+  );
 });
 
 test('points that the server lost are noticed', async (t) => {

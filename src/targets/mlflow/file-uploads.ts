@@ -3,21 +3,29 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import type { FileRow, FileSeriesBatch } from '../../model/batches.ts';
+import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
 import { words } from '../../model/int64.ts';
 import type { AlterationList } from '../alterations.ts';
+import { fileHash } from '../file-hash.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
+import type { ExpectedFile } from '../target.ts';
 import type { ArtifactStore } from './artifacts.ts';
 import { artifactFileName } from './names.ts';
 
 interface FileUploadsOptions {
   artifacts: ArtifactStore;
   filesDirectory: string;
+  /** By their paths below `filesDirectory`. */
+  expected: ReadonlyMap<string, ExpectedFile>;
+  /** Attributes whose missing files are reported already. */
+  failedAttributes: ReadonlySet<string>;
   artifactFolders: ReadonlySet<string>;
   stepMultiplier: bigint;
   alterations: AlterationList;
   failures: Failure[];
   onBytes: (count: number) => void;
+  signal: AbortSignal;
 }
 
 const OF_ONE_FILE = ['not_found', 'server', 'wrong_server', 'archive', 'unsupported'];
@@ -47,7 +55,7 @@ export class FileUploads {
     for (let i = 0; i < batch.length; i++) {
       const scaled = scaledMicro(batch.steps, steps, i, this.#options.stepMultiplier);
       const name = `step_${batch.stepValid?.[i] === 0 ? 'None' : decimalStepText(scaled)}`;
-      const stepFolder = `${folder}/${artifactFileName(name, folder, this.#options.artifactFolders)}`;
+      const stepFolder = `${folder}/${this.#name(batch.path, name, folder)}`;
       const last = this.#lastFolder.get(batch.path);
       const taken = last?.folder === stepFolder ? last.taken : new Set<string>();
       this.#lastFolder.set(batch.path, { folder: stepFolder, taken });
@@ -62,16 +70,18 @@ export class FileUploads {
     folder: string,
     taken: Set<string>,
   ): Promise<void> {
-    const { alterations, failures, filesDirectory } = this.#options;
+    const { alterations, failures, failedAttributes, filesDirectory } = this.#options;
     if (file === null) {
-      alterations.add('file_absent', attribute, 'The archive has no file for it: the export found none.');
+      if (!failedAttributes.has(attribute)) {
+        alterations.add('file_absent', attribute, 'The archive has no file for it, and does not say why.');
+      }
       return;
     }
     try {
       const source = localPath(filesDirectory, file);
       const status = await stat(source).catch(() => undefined);
-      if (status?.isDirectory()) await this.#folder(attribute, source, folder);
-      else if (status?.isFile()) await this.#put(attribute, source, folder, taken);
+      if (status?.isDirectory()) await this.#folder(attribute, file, folder);
+      else if (status?.isFile()) await this.#put(attribute, file, folder, taken);
       else throw new ExporterError('not_found', `The file ${source} is not there.`);
     } catch (error) {
       if (!isOfOneFile(error)) throw error;
@@ -79,12 +89,12 @@ export class FileUploads {
     }
   }
 
-  async #folder(attribute: string, source: string, folder: string): Promise<void> {
+  async #folder(attribute: string, directory: string, folder: string): Promise<void> {
     const taken = new Set<string>();
-    const entries = await readdir(source, { withFileTypes: true });
+    const entries = await readdir(join(this.#options.filesDirectory, directory), { withFileTypes: true });
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
-      const path = join(source, entry.name);
+      const path = `${directory}/${entry.name}`;
       if (entry.isFile()) await this.#put(attribute, path, folder, taken);
       else if (entry.isDirectory()) {
         const name = this.#name(attribute, entry.name, folder, taken);
@@ -93,19 +103,37 @@ export class FileUploads {
     }
   }
 
-  async #put(attribute: string, source: string, folder: string, taken: Set<string>): Promise<void> {
-    const name = this.#name(attribute, basename(source), folder, taken);
-    await this.#options.artifacts.put(`${folder}/${name}`, source);
-    this.#options.onBytes((await stat(source)).size);
+  async #put(attribute: string, file: string, folder: string, taken: Set<string>): Promise<void> {
+    const { filesDirectory, expected, artifacts, onBytes, signal } = this.#options;
+    const source = join(filesDirectory, file);
+    const name = this.#name(attribute, basename(file), folder, taken);
+    await checkFile(source, expected.get(file), signal);
+    await artifacts.put(`${folder}/${name}`, source);
+    onBytes((await stat(source)).size);
   }
 
-  #name(attribute: string, name: string, folder: string, taken: Set<string>): string {
+  #name(attribute: string, name: string, folder: string, taken?: Set<string>): string {
     const stored = artifactFileName(name, folder, this.#options.artifactFolders, taken);
     if (stored !== name) {
-      const message = `The file '${name}' is stored as '${folder}/${stored}'.`;
+      const message = `'${name}' is stored as '${folder}/${stored}'.`;
       this.#options.alterations.add('file_renamed', attribute, message);
     }
     return stored;
+  }
+}
+
+/** Before anything of it is sent: a damaged file must not take the place of a whole one. @throws ExporterError `archive` */
+async function checkFile(source: string, expected: ExpectedFile | undefined, signal: AbortSignal): Promise<void> {
+  if (!expected) return;
+  const { size } = await onDisk(() => stat(source));
+  if (size !== expected.bytes) {
+    throw new ExporterError(
+      'archive',
+      `The file ${source} is damaged: it has ${size} bytes, exported were ${expected.bytes}.`,
+    );
+  }
+  if ((await fileHash(source, signal)) !== expected.sha256) {
+    throw new ExporterError('archive', `The file ${source} is damaged: its content is not what was exported.`);
   }
 }
 

@@ -57,6 +57,8 @@ export class MlflowTarget implements Target {
   #server: LocalServer | undefined;
   #base: string | undefined;
   #fileStore = false;
+  /** False also for servers that don't tell their store: on a file store, points sent again would be there twice. */
+  #goesOn = false;
   #tempFolder: Promise<string> | undefined;
   #runs = 0;
 
@@ -93,6 +95,7 @@ export class MlflowTarget implements Target {
     }
     const { store, version } = await this.#client().serverInfo();
     this.#fileStore = store === 'file';
+    this.#goesOn = store === 'database';
     this.#logger.debug(`MLflow ${version ?? 'of unknown version'}, store: ${store}`);
   }
 
@@ -223,7 +226,7 @@ export class MlflowTarget implements Target {
       if (half.tags.has(LOADED_TAG)) {
         throw new ExporterError('server', `The run ${run.runId} is there already: another load made it meanwhile.`);
       }
-      const goesOn = !this.#fileStore && half.tags.get(LOADING_TAG) === markOf(content);
+      const goesOn = this.#goesOn && half.tags.get(LOADING_TAG) === markOf(content);
       if (goesOn && half.experimentId === experiment.id && !kept) kept = half;
       // A file store would hold its points twice, and another content may contradict what is there.
       else await client.deleteRun(half.id);

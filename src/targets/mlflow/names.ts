@@ -112,16 +112,30 @@ export interface RunKeys {
 /** Chooses the keys of a whole run, from all its attributes. */
 export function runKeys(survey: RunSurvey, fileStore: boolean): RunKeys {
   const paths: Record<HomeKind, string[]> = { param: [], metric: [], artifact: [] };
-  for (const { type, path } of survey.values()) paths[homeOf(type)].push(path);
+  const artifacts = new Map<string, string>();
+  const identities = new Map<string, string>();
+  // Sorted, so that the same attribute keeps the path whatever the order.
+  for (const { type, path } of [...survey.values()].sort((left, right) => (left.type < right.type ? -1 : 1))) {
+    const kind = homeOf(type);
+    // Two artifacts of one path (in archives of other programs) must not share a folder.
+    const identity = kind === 'artifact' && artifacts.has(path) ? `${path}\0${type}` : path;
+    if (kind === 'artifact') artifacts.set(identity, path);
+    identities.set(surveyKey(type, path), identity);
+    paths[kind].push(identity);
+  }
   const rules = { nested: fileStore, caseBlind: false };
   const keys: Record<HomeKind, Map<string, string>> = {
     param: assignKeys(paths.param, plainKey, rules),
     metric: assignKeys(paths.metric, plainKey, rules),
-    artifact: assignKeys(paths.artifact, plainFolder, { nested: false, caseBlind: true }),
+    artifact: assignKeys(paths.artifact, (identity) => plainFolder(artifacts.get(identity)!), {
+      nested: false,
+      caseBlind: true,
+    }),
   };
   const byAttribute = new Map<string, string>();
   for (const { type, path } of survey.values()) {
-    byAttribute.set(surveyKey(type, path), keys[homeOf(type)].get(path)!);
+    const name = surveyKey(type, path);
+    byAttribute.set(name, keys[homeOf(type)].get(identities.get(name)!)!);
   }
   const folders = [...keys.artifact.values()].map((key) => `${key.toLowerCase()}/`);
   return { byAttribute, artifactFolders: parentFolders(folders) };
@@ -138,7 +152,13 @@ function plainFolder(path: string): string {
   if (segments[0]?.toLowerCase() === OWN_FOLDER) segments[0] = `${segments[0]}_`;
   return segments
     .map((segment) => (segment.length > MAX_SEGMENT_BYTES ? cutWithHash(segment, MAX_SEGMENT_BYTES) : segment))
+    .map(withoutOuterBlanks)
     .join('/');
+}
+
+/** MLflow's server cuts blanks at the ends of names, and then doesn't find what it stored. */
+function withoutOuterBlanks(name: string): string {
+  return name.replace(/^ +| +$/g, (blanks) => '_'.repeat(blanks.length));
 }
 
 /**
@@ -153,7 +173,7 @@ export function artifactFileName(
   artifactFolders: ReadonlySet<string>,
   taken?: Set<string>,
 ): string {
-  let safe = storable(name).replace(/[^\p{L}\p{N} ._\-+()=,@]/gu, '_');
+  let safe = withoutOuterBlanks(storable(name).replace(/[^\p{L}\p{N} ._\-+()=,@]/gu, '_'));
   if (/^\.{0,2}$/.test(safe)) safe = `file_${safe.replaceAll('.', '_')}`;
   if (Buffer.byteLength(safe) > MAX_SEGMENT_BYTES) {
     const extension = /\.[\p{L}\p{N}]{1,15}$/u.exec(safe)?.[0] ?? '';

@@ -1,11 +1,16 @@
 // How many points of a series the server should hold: databases keep equal points once.
 
+/** A database holds an infinity as the largest double: a point with that value is the same to it. */
+function held(value: number): number {
+  return Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE);
+}
+
 /** Points of one step that are told apart; beyond it the count is only bounded. */
 const MAX_GROUP = 20_000;
 
 export class PointCount {
   sent = 0;
-  /** Points that differ in step, time or value, as far as they were told apart. */
+  /** Points that differ in step, time or value as a database holds them, as far as they were told apart. */
   distinct = 0;
   /** A call ended with a point of this series. */
   endsCall = false;
@@ -29,7 +34,7 @@ export class PointCount {
     if (step !== this.#step) {
       this.#step = step;
       this.#group = undefined;
-      this.#first = `${timestamp} ${value}`;
+      this.#first = `${timestamp} ${held(value)}`;
       this.distinct++;
       return;
     }
@@ -39,7 +44,7 @@ export class PointCount {
       return;
     }
     const before = this.#group.size;
-    this.#group.add(`${timestamp} ${value}`);
+    this.#group.add(`${timestamp} ${held(value)}`);
     if (this.#group.size > before) this.distinct++;
   }
 

@@ -68,17 +68,23 @@ export class MlflowRun implements TargetRun {
     this.id = id;
     this.#context = context;
     this.#alterations = context.alterations;
+    for (const { code, attributePath, message, count } of options.alterations ?? []) {
+      this.#alterations.add(code, attributePath, message, count);
+    }
     foresee(this.#alterations, options.survey, keys, fileStore);
     // A file store keeps a repeated point twice.
     this.#batches = new LogBatches(id, (body) => client.logBatch(body, !fileStore));
     this.#files = new FileUploads({
       artifacts: context.artifacts,
       filesDirectory: options.filesDirectory,
+      expected: options.files ?? new Map(),
+      failedAttributes: options.failedAttributes ?? new Set(),
       artifactFolders: keys.artifactFolders,
       stepMultiplier: options.stepMultiplier,
       alterations: this.#alterations,
       failures: this.failures,
       onBytes: options.onBytes ?? (() => undefined),
+      signal: options.signal,
     });
   }
 
@@ -112,8 +118,9 @@ export class MlflowRun implements TargetRun {
     for (const key of this.#series.keys()) await this.#uploadSeries(key);
     await this.#check();
     await this.#uploadOwn();
-    await client.updateRun(this.id, runStatus(info), runTimes(info, Date.now()).end);
+    // A run that lacks something stays RUNNING, so that nobody takes it for finished.
     if (complete && this.failures.length === 0) {
+      await client.updateRun(this.id, runStatus(info), runTimes(info, Date.now()).end);
       await client.setTag(this.id, { key: LOADED_TAG, value: markOf(options) });
     }
     await rm(tempFolder, { recursive: true, force: true });
@@ -230,7 +237,7 @@ export class MlflowRun implements TargetRun {
     const place = <F extends { name: string }>(format: F) => {
       const path = `${key}/${artifactFileName(format.name, key, keys.artifactFolders)}`;
       if (!path.endsWith(`/${format.name}`)) {
-        this.#alterations.add('file_renamed', batch.path, `The file '${format.name}' is stored as '${path}'.`);
+        this.#alterations.add('file_renamed', batch.path, `'${format.name}' is stored as '${path}'.`);
       }
       return { format, path };
     };
@@ -345,7 +352,12 @@ export class MlflowRun implements TargetRun {
 
   #noteMerged(entry: AttributeSurvey, points: number): void {
     if (this.#context.fileStore) return;
-    this.#alterations.add('points_merged', entry.path, 'Points equal in step, time and value are one.', points);
+    this.#alterations.add(
+      'points_merged',
+      entry.path,
+      'Points equal in step, time and value, as MLflow holds them, are one.',
+      points,
+    );
   }
 
   #lost(entry: AttributeSurvey | undefined, message: string): void {

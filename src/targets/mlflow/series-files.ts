@@ -3,7 +3,7 @@
 import type { FloatSeriesBatch, HistogramSeriesBatch, SeriesColumns, StringSeriesBatch } from '../../model/batches.ts';
 import { words } from '../../model/int64.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
-import { timeText } from './values.ts';
+import { pythonFloat, timeText } from './values.ts';
 
 /** A file that grows by batches: `head`, the batches' texts with `between` among them, `tail`. */
 export interface SeriesFormat<B> {
@@ -108,6 +108,7 @@ function numbersJson(values: Float64Array): string {
   return `[${texts.join(', ')}]`;
 }
 
+/** With a point or an exponent: Python reads digits alone as an int, which for 2^53 and more is not the double. */
 function numberText(value: number): string {
-  return Object.is(value, -0) ? '-0.0' : String(value);
+  return Number.isFinite(value) ? pythonFloat(value) : String(value);
 }
