@@ -8,7 +8,8 @@ import { damagedFile, ParquetFile, type RowGroupReader } from './parquet/file-re
 import { CREATED_BY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
 import { LEAF } from './parquet/schema.ts';
-import { type AttributeCount, Window, type WindowAttribute } from './window.ts';
+import type { PartSelection } from './types.ts';
+import { Window, type WindowAttribute } from './window.ts';
 
 /** Rows that are read at once. */
 const WINDOW_ROWS = 1 << 16;
@@ -16,24 +17,6 @@ const WINDOW_ROWS = 1 << 16;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 const MIN_WINDOW_ROWS = 256;
 const OURS = CREATED_BY.slice(0, CREATED_BY.indexOf(' '));
-
-/** What of a part is to be read. */
-export interface PartSelection {
-  types?: ReadonlySet<AttributeType>;
-  /** Only attributes whose path begins so. */
-  pathPrefix?: string;
-  /**
-   * Told of rows of the official exporter that were left out because they hold nothing: it writes one for every
-   * attribute that any run of its batch has, all null where this run doesn't have it. A float that was NaN and a file
-   * that could not be had look the same. Several calls may concern one attribute.
-   */
-  onAbsent?: (rows: AttributeCount) => void;
-  /**
-   * Told of elements of a histogram's lists that are null in the archive and are given as NaN, which is how the
-   * official exporter writes NaN there. Several calls may concern one attribute.
-   */
-  onNullInList?: (elements: AttributeCount) => void;
-}
 
 /** Names of attributes and types, shared by the parts of a run. */
 export interface Names {

@@ -13,10 +13,10 @@ import { TEXT } from './parquet/column-reader.ts';
 import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
 import { PROJECT_ID_KEY, RUN_ID_KEY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
-import { newNames, type PartSelection, readPart } from './part-reader.ts';
-import type { ArchiveProject, ArchiveRun, Manifest } from './types.ts';
+import { newNames, readPart } from './part-reader.ts';
+import type { ArchiveProject, ArchiveRun, Manifest, PartSelection } from './types.ts';
 
-export type { AttributeCount } from './window.ts';
+export type { AttributeCount } from './types.ts';
 
 export interface Archive {
   /** The folder that was opened. */

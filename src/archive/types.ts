@@ -78,3 +78,28 @@ export interface ArchiveRun {
   /** Absent for a run of the official exporter. */
   manifest?: Manifest;
 }
+
+/** How many rows or elements of one attribute something is told of. */
+export interface AttributeCount {
+  path: string;
+  type: AttributeType;
+  count: number;
+}
+
+/** What of a part is to be read. */
+export interface PartSelection {
+  types?: ReadonlySet<AttributeType>;
+  /** Only attributes whose path begins so. */
+  pathPrefix?: string;
+  /**
+   * Told of rows of the official exporter that were left out because they hold nothing: it writes one for every
+   * attribute that any run of its batch has, all null where this run doesn't have it. A float that was NaN and a file
+   * that could not be had look the same. Several calls may concern one attribute.
+   */
+  onAbsent?: (rows: AttributeCount) => void;
+  /**
+   * Told of elements of a histogram's lists that are null in the archive and are given as NaN, which is how the
+   * official exporter writes NaN there. Several calls may concern one attribute.
+   */
+  onNullInList?: (elements: AttributeCount) => void;
+}

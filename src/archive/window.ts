@@ -6,19 +6,13 @@ import { pick, pickValid, type RowSet, rowAt, setSize } from './grouping.ts';
 import { BOOLEAN, DOUBLE, INT64, type Kind, type ListPortion, type Portion, TEXT } from './parquet/column-reader.ts';
 import type { RowGroupReader } from './parquet/file-reader.ts';
 import type { LeafName } from './parquet/schema.ts';
+import type { AttributeCount } from './types.ts';
 
 /** An attribute and its rows, counted from the window's start. */
 export interface WindowAttribute {
   path: string;
   type: AttributeType;
   rows: RowSet;
-}
-
-/** How many rows or elements of one attribute something is told of. */
-export interface AttributeCount {
-  path: string;
-  type: AttributeType;
-  count: number;
 }
 
 export interface WindowOptions {
