@@ -1,10 +1,10 @@
 // Marks a run whose export is under way, and remembers which of its files are on disk, so that it can go on if it is interrupted.
 
-import { createHash } from 'node:crypto';
-import { appendFileSync, createReadStream } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { diskError, onDisk } from '../model/disk-error.ts';
+import { fileHash } from '../targets/file-hash.ts';
 
 interface Entry {
   /** Below the project's files folder. */
@@ -59,7 +59,7 @@ export class DownloadJournal {
     const target = join(this.#folder, path);
     const there = await stat(target).catch(() => undefined);
     if (!there?.isFile() || there.size !== entry.bytes) return undefined;
-    return (await hashOf(target)) === entry.sha256 ? { bytes: entry.bytes, sha256: entry.sha256 } : undefined;
+    return (await fileHash(target)) === entry.sha256 ? { bytes: entry.bytes, sha256: entry.sha256 } : undefined;
   }
 
   add(entry: Entry): void {
@@ -85,10 +85,4 @@ function parse(line: string): Entry | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
