@@ -6,13 +6,21 @@ export { type Summary, type SummaryOptions, summarise } from './archive/summary.
 export type * from './archive/types.ts';
 export * from './model/attributes.ts';
 export * from './model/batches.ts';
-export { type ErrorCode, ExporterError, type Failure } from './model/errors.ts';
+export { type ErrorCode, ExporterError, type Failure, FileTooLarge } from './model/errors.ts';
 export { int64At, isSafeInt64, words } from './model/int64.ts';
 export type { Logger } from './model/logger.ts';
-export type { AttributeSelection, RunFilter, RunInfo, RunRef, Selection } from './model/runs.ts';
+export type {
+  AttributeSelection,
+  RegistryScope,
+  RunFilter,
+  RunInfo,
+  RunRef,
+  Selection,
+  TimeRange,
+} from './model/runs.ts';
 export { stepText } from './model/steps.ts';
 export { createNeptune3Source, type Neptune3Options } from './sources/neptune3/index.ts';
-export type { RemoteFile, RunSink, Source } from './sources/source.ts';
+export type { DownloadedFile, ModelRegistry, RemoteFile, RunSink, Source } from './sources/source.ts';
 export { createTarget, TARGET_NAMES, type TargetName, type TargetSettings } from './targets/registry.ts';
 export type { Alteration, Target, TargetRun } from './targets/target.ts';
 export { type ExportOptions, type ExportResult, exportRuns } from './transfer/export.ts';

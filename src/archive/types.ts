@@ -2,6 +2,7 @@
 
 import type { AttributeType } from '../model/attributes.ts';
 import type { Failure } from '../model/errors.ts';
+import type { RegistryScope } from '../model/runs.ts';
 
 /** Version of the manifest format this program writes. */
 export const MANIFEST_VERSION = 1;
@@ -24,6 +25,17 @@ export interface ManifestFile {
   path: string | null;
   bytes: number;
   sha256: string;
+  /** What the source says of the file and no column of the archive holds, e.g. an image's description. */
+  details?: Record<string, string>;
+}
+
+/** A file that was left out by choice: larger than the selection's `maxFileSize`. */
+export interface SkippedFile {
+  attributePath: string;
+  attributeType: AttributeType;
+  /** As in ManifestFile. */
+  step?: string;
+  bytes: number;
 }
 
 /** What the manifest says of one attribute type of a run. */
@@ -41,17 +53,29 @@ export interface Manifest {
   projectId: string;
   runId: string;
   sysId?: string;
+  /** Absent for a run. */
+  scope?: RegistryScope;
   /** Program that wrote it, e.g. `neptune-exporter 0.1.0`. */
   writtenBy: string;
   /** ISO 8601, UTC. */
   writtenAt: string;
   source: { name: string; address: string; version?: string };
   /** What was asked for; a run exported with a narrower selection is complete within it. */
-  selection: { attributes: 'all' | { regex: string } | { names: string[] }; classes: string[]; previews: boolean };
+  selection: {
+    attributes: 'all' | { regex: string } | { names: string[] };
+    classes: string[];
+    previews: boolean;
+    /** Regexes of attributes that were left out. */
+    excluded?: string[];
+    /** Bytes. */
+    maxFileSize?: number;
+  };
   /** The run's modification time at the source when it was read, ms since 1970-01-01 UTC. */
   modifiedAt?: number;
   parts: ManifestPart[];
   files: ManifestFile[];
+  /** Absent if nothing was skipped. */
+  skippedFiles?: SkippedFile[];
   counts: Partial<Record<AttributeType, TypeCount>>;
   failures: Failure[];
 }

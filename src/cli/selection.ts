@@ -1,9 +1,9 @@
 // What to export: projects, runs, attributes and classes, from the options to the model's vocabulary. No network.
 
 import { EXPORT_CLASSES, type ExportClass } from '../model/attributes.ts';
+import { compilePythonRegex, RegexError } from '../model/python-regex.ts';
 import type { AttributeSelection } from '../model/runs.ts';
 import { usageError } from './errors.ts';
-import { compilePythonRegex, RegexError } from './python-regex.ts';
 
 export interface ProjectOptions {
   projectIds: readonly string[];

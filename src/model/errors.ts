@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'bad_answer' // the server's answer can't be read
   | 'not_found' // a file or object that isn't there
   | 'unsupported' // data that can't be carried over
+  | 'too_large' // a file over the size that was asked for
   | 'disk' // unwritable path, disk full
   | 'archive' // not an archive, or a damaged one
   | 'target_missing' // a tool that is needed is not installed
@@ -43,6 +44,16 @@ export class ExporterError extends Error {
     this.hint = details.hint;
     this.status = details.status;
     this.attempts = details.attempts;
+  }
+}
+
+/** A file that is left out by choice. */
+export class FileTooLarge extends ExporterError {
+  readonly bytes: number;
+
+  constructor(bytes: number, most: number) {
+    super('too_large', `The file has ${bytes} bytes, more than the ${most} that were asked for.`);
+    this.bytes = bytes;
   }
 }
 

@@ -3,7 +3,10 @@
 import type { ExportClass } from './attributes.ts';
 import type { ScalarRow } from './batches.ts';
 
-/** A run as the source lists it. */
+/** What of Neptune 2's model registry an entry is; also the name of its folder in the archive. */
+export type RegistryScope = 'models' | 'model_versions';
+
+/** A run as the source lists it; with a scope, a model or a version of one. */
 export interface RunRef {
   /** Project path `workspace/project`. */
   projectId: string;
@@ -11,17 +14,35 @@ export interface RunRef {
   runId: string;
   /** `sys/id`, unique in its project. */
   sysId: string;
+  /** Absent for a run. */
+  scope?: RegistryScope;
   /** `sys/modification_time`, ms since 1970-01-01 UTC, where the source tells it. */
   modifiedAt?: number;
 }
 
+/** A span of time in ms since 1970-01-01 UTC: `from` belongs to it, `before` doesn't. */
+export interface TimeRange {
+  from?: number;
+  before?: number;
+}
+
+/** Which runs are meant: those that pass every condition. */
 export interface RunFilter {
-  /** Regex on the run id, in the server's dialect; matches anywhere. */
+  /**
+   * Regex on the run id. Neptune 3: in the server's dialect, matches anywhere. Neptune 2: Python's, matches at the
+   * beginning (both as in the official exporter).
+   */
   idPattern?: string;
+  /** These very run ids, which are looked up without listing the others; ids that aren't there are left out. */
+  ids?: readonly string[];
   /** NQL, Neptune 2 only. */
   query?: string;
   /** Also runs that are archived or in the trash. */
   includeArchived: boolean;
+  /** By `sys/creation_time`; a run without it doesn't pass. */
+  created?: TimeRange;
+  /** By `sys/modification_time`; a run without it doesn't pass. */
+  modified?: TimeRange;
 }
 
 /** All attributes, those whose path matches a regex anywhere, or exact paths. */
@@ -33,6 +54,10 @@ export type AttributeSelection =
 export interface Selection {
   attributes: AttributeSelection;
   classes: ReadonlySet<ExportClass>;
+  /** Python regexes: attributes in whose path one of them is found are left out. */
+  excluded?: readonly string[];
+  /** Bytes: larger files are left out, and recorded as such. */
+  maxFileSize?: number;
   /** Also points that Neptune 3 marks as previews. */
   includePreviews: boolean;
 }

@@ -18,12 +18,27 @@ export interface RemoteFile {
   mimeType?: string;
   /** What names this very content at the source, so that a copy from an interrupted export can be told from another's. */
   origin: string;
+  /** Only the answer to the download tells the file's name: the target is the folder that it goes to. */
+  namedByAnswer?: true;
+  /** What the source says of the file and no column of the archive holds, e.g. an image's description. */
+  details?: Record<string, string>;
   /**
    * Fetches the content to exactly this path: goes on after a cut, checks the length, and puts the file
    * in place only when whole. Retries by itself; a rejection is final.
-   * @throws ExporterError `not_found` if the server has no such file
+   * @param target path of the file; of its folder if `namedByAnswer`
+   * @throws ExporterError `not_found` if the server has no such file; FileTooLarge if it has more than `maxBytes`
    */
-  download(target: string): Promise<{ bytes: number; sha256: string }>;
+  download(target: string, limits?: { maxBytes?: number }): Promise<DownloadedFile>;
+}
+
+export interface DownloadedFile {
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+  /** Name in the target folder, if `namedByAnswer`: one safe part of a path. */
+  name?: string;
+  /** More of `details`, known only now. */
+  details?: Record<string, string>;
 }
 
 /**
@@ -46,6 +61,14 @@ export interface RunSink {
   done(run: RunRef): Promise<void>;
 }
 
+/** Models and their versions: listed here, read by `Source.readRuns` like runs. */
+export interface ModelRegistry {
+  /** Models of a project that pass the filter, each once. */
+  listModels(projectId: string, filter: RunFilter): AsyncIterable<RunRef[]>;
+  /** Versions of these models, each once. */
+  listVersions(projectId: string, models: readonly RunRef[], includeArchived: boolean): AsyncIterable<RunRef[]>;
+}
+
 /** Promises: all calls are reads and may be repeated; nothing is written but files through `RemoteFile.download`. */
 export interface Source {
   readonly name: 'neptune3' | 'neptune2';
@@ -53,8 +76,14 @@ export interface Source {
   readonly address: string;
   /** Project paths of a workspace, in the server's order. @throws ExporterError `access_denied` */
   listProjects(workspace: string): Promise<string[]>;
-  /** Runs of a project that pass the filter, each once. @throws ExporterError `access_denied` for an unknown project */
+  /**
+   * Runs of a project that pass the filter, each once. May end in a `bad_answer` after some pages if the server keeps
+   * runs back that it counts.
+   * @throws ExporterError `access_denied` for an unknown project
+   */
   listRuns(projectId: string, filter: RunFilter): AsyncIterable<RunRef[]>;
+  /** The model registry; Neptune 2 only. */
+  readonly registry?: ModelRegistry;
   /**
    * Reads the content of some runs of one project into the sink. Returns when all has been handed over; what failed
    * was told to `sink.failure`. Rejects only for what concerns every run: refused token, no network at all, a broken

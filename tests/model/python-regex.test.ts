@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import { compilePythonRegex, RegexError } from '../../src/cli/python-regex.ts';
+import { compilePythonRegex, RegexError } from '../../src/model/python-regex.ts';
 
 const SUBJECTS = [
   '',
