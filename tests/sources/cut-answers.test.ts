@@ -9,7 +9,7 @@ import { startDemoServer } from '../../src/demo/server.ts';
 import { ExporterError, type Failure } from '../../src/model/errors.ts';
 import type { RunRef, Selection } from '../../src/model/runs.ts';
 import { createNeptune3Source } from '../../src/sources/neptune3/index.ts';
-import { ProtobufReader } from '../../src/sources/neptune3/protobuf.ts';
+import { ProtobufReader } from '../../src/sources/protobuf.ts';
 import { apiToken } from '../helpers/server.ts';
 
 const EVERYTHING: Selection = {

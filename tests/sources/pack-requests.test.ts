@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { packRequests } from '../../src/sources/neptune3/float-series.ts';
-import type { SeriesRef } from '../../src/sources/neptune3/work.ts';
+import { packRequests } from '../../src/sources/float-series.ts';
+import type { SeriesRef } from '../../src/sources/work.ts';
 
 const run = { projectId: 'w/p', runId: 'r', sysId: 'R-1' };
 const series = (lastSteps: (number | undefined)[]): SeriesRef[] =>

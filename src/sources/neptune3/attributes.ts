@@ -3,11 +3,11 @@
 import type { ScalarRow } from '../../model/batches.ts';
 import { ExporterError, failureOf } from '../../model/errors.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
-import { AnswerTooLarge } from './api.ts';
+import { AnswerTooLarge } from '../api.ts';
+import { ProtobufReader } from '../protobuf.ts';
+import { handOver, holder, isFatal, isolating, type SeriesRef, type Work } from '../work.ts';
 import { type AttributeValue, decodeAttributes, type FileRef } from './messages.ts';
-import { ProtobufReader } from './protobuf.ts';
 import { backendTypes, nameFilter } from './selection.ts';
-import { handOver, holder, isFatal, isolating, type SeriesRef, type Work } from './work.ts';
 
 /** Attribute values a page: the server's limit. */
 const PAGE = 10_000;

@@ -4,12 +4,12 @@ import { download } from '../../http/download.ts';
 import { forEachLimited } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
 import type { RunRef } from '../../model/runs.ts';
+import type { Api } from '../api.ts';
 import { asArray, asObject, asText } from '../json.ts';
 import type { RemoteFile } from '../source.ts';
-import type { Neptune3Api } from './api.ts';
+import { handOver, type SeriesRef, type Work } from '../work.ts';
 import type { FileAttribute } from './attributes.ts';
 import type { FileRef } from './messages.ts';
-import { handOver, type SeriesRef, type Work } from './work.ts';
 
 /** Files a signing request: few enough that an address is used soon after it was made, as its end is unknown. */
 const SIGNED_AT_ONCE = 100;
@@ -78,12 +78,12 @@ function remote(
 
 /** Addresses of a group of files: signed together when the first is asked for, one by one when the storage refuses one. */
 class SignedAddresses {
-  readonly #api: Neptune3Api;
+  readonly #api: Api;
   readonly #signal: AbortSignal;
   readonly #files: { projectId: string; path: string }[];
   #signed: Promise<Map<string, string>> | undefined;
 
-  constructor(api: Neptune3Api, files: { run: RunRef; file: FileRef }[], signal: AbortSignal) {
+  constructor(api: Api, files: { run: RunRef; file: FileRef }[], signal: AbortSignal) {
     this.#api = api;
     this.#signal = signal;
     this.#files = files.map(({ run, file }) => ({ projectId: run.projectId, path: file.path }));

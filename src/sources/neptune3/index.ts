@@ -4,17 +4,17 @@ import { HttpClient } from '../../http/client.ts';
 import { forEachLimited } from '../../http/limits.ts';
 import { type Logger, silentLogger } from '../../model/logger.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
+import { Api } from '../api.ts';
 import { Authenticator } from '../auth.ts';
+import { readFloatSeries } from '../float-series.ts';
 import type { RunSink, Source } from '../source.ts';
 import { parseApiToken } from '../token.ts';
-import { Neptune3Api } from './api.ts';
+import { handOver, type SeriesRef, SinkError, type Work } from '../work.ts';
 import { type Found, readAttributes } from './attributes.ts';
 import { readFiles } from './files.ts';
-import { readFloatSeries } from './float-series.ts';
 import { packRuns } from './pack-runs.ts';
 import { listProjects, listRuns } from './runs.ts';
 import { readSeries } from './series.ts';
-import { handOver, type SeriesRef, SinkError, type Work } from './work.ts';
 
 /** Groups of runs that are read at once. */
 const GROUPS_AT_ONCE = 2;
@@ -43,7 +43,14 @@ export function createNeptune3Source(options: Neptune3Options): Source {
     ...(options.retryBudgetMs === undefined ? {} : { retry: { budgetMs: options.retryBudgetMs } }),
     ...(options.onRequest ? { onRequest: options.onRequest } : {}),
   });
-  const api = new Neptune3Api(token.address, http, new Authenticator(http, token));
+  const auth = new Authenticator(http, token);
+  const api = new Api({
+    address: token.address,
+    http,
+    auth,
+    neptune: 'Neptune 3',
+    logger: options.logger ?? silentLogger,
+  });
   return {
     name: 'neptune3',
     address: token.address,
@@ -55,7 +62,7 @@ export function createNeptune3Source(options: Neptune3Options): Source {
           api,
           sink,
           signal,
-          includePreviews: selection.includePreviews,
+          floats: floatCall(selection),
           forks: new Set(),
           concurrency: options.concurrency,
         },
@@ -64,6 +71,15 @@ export function createNeptune3Source(options: Neptune3Options): Source {
         sink,
       ),
     close: () => http.close(),
+  };
+}
+
+function floatCall({ includePreviews }: Selection): Work['floats'] {
+  return {
+    path: '/api/leaderboard/v1/proto/attributes/series/float',
+    // Only the run's own points, as the official exporter asks: a parent's points are in the parent's rows.
+    parameters: { lineage: 'NONE', lineageEntityType: 'RUN', includePreview: includePreviews },
+    options: { stepRange: { from: null, to: null }, order: 'ascending' },
   };
 }
 

@@ -1,7 +1,7 @@
 // Decoding of Neptune 3's small messages: found runs, attribute values, points of string, histogram and file series.
 
 import type { Histogram, ScalarRow } from '../../model/batches.ts';
-import type { ProtobufReader } from './protobuf.ts';
+import type { ProtobufReader } from '../protobuf.ts';
 
 export interface FileRef {
   path: string;

@@ -1,8 +1,8 @@
 // Which runs of a batch are read together: light ones share requests, heavy ones end one after the other.
 
 import type { RunRef } from '../../model/runs.ts';
+import { expectedPoints } from '../float-series.ts';
 import type { Found } from './attributes.ts';
-import { expectedPoints } from './float-series.ts';
 
 /** About one full answer of float points. Runs beyond it gain nothing from sharing requests, and lose more to a kill. */
 const GROUP_BYTES = 27_000_000;

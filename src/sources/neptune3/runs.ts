@@ -2,10 +2,10 @@
 
 import { ExporterError } from '../../model/errors.ts';
 import type { RunFilter, RunRef } from '../../model/runs.ts';
+import type { Api } from '../api.ts';
 import { asArray, asObject, asText } from '../json.ts';
-import type { Neptune3Api } from './api.ts';
+import { ProtobufReader } from '../protobuf.ts';
 import { decodeEntries, type FoundRun } from './messages.ts';
-import { ProtobufReader } from './protobuf.ts';
 import { runsQuery } from './selection.ts';
 
 /** The server's limit of entries a page. */
@@ -19,7 +19,7 @@ const MAX_IDLE = 2;
  * run that comes twice because others were created meanwhile is passed on once.
  */
 export async function* listRuns(
-  api: Neptune3Api,
+  api: Api,
   projectId: string,
   filter: RunFilter,
   signal?: AbortSignal,
@@ -69,7 +69,7 @@ function runRef(projectId: string, run: FoundRun): RunRef {
 }
 
 /** Project paths of a workspace; the same call as the official exporter's, which is Neptune 2's. */
-export async function listProjects(api: Neptune3Api, workspace: string): Promise<string[]> {
+export async function listProjects(api: Api, workspace: string): Promise<string[]> {
   const projects: string[] = [];
   for (let offset = 0; ; ) {
     const query = new URLSearchParams({

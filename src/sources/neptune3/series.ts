@@ -4,10 +4,10 @@ import { forEachLimited } from '../../http/limits.ts';
 import type { Histogram } from '../../model/batches.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { microOfStep } from '../../model/steps.ts';
+import { ProtobufReader } from '../protobuf.ts';
+import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from '../work.ts';
 import { readFilePoint } from './files.ts';
 import { decodeSeriesPages, type FileRef, type SeriesPoint } from './messages.ts';
-import { ProtobufReader } from './protobuf.ts';
-import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from './work.ts';
 
 const PATH = '/api/leaderboard/v1/proto/attributes/series?useDeprecatedStringFields=false';
 /** The server fills an answer series by series, some 1000 points in all: more series a request would just wait. */

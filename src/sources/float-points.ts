@@ -1,8 +1,8 @@
 // The hot path: the answer of series/float, read series by series from the stream straight into typed arrays.
 
-import type { FloatSeriesBatch } from '../../model/batches.ts';
-import { setInt64, words } from '../../model/int64.ts';
-import { MICRO, microOfStep } from '../../model/steps.ts';
+import type { FloatSeriesBatch } from '../model/batches.ts';
+import { setInt64, words } from '../model/int64.ts';
+import { MICRO, microOfStep } from '../model/steps.ts';
 import { ProtobufReader, truncated } from './protobuf.ts';
 
 /** Points of one series in one answer. */

@@ -1,15 +1,16 @@
-// What the readers of one batch of runs share: the runs by their sys id, the sink, and how failures are told apart.
+// What the readers of one batch of runs share: the API, the sink, and how failures are told apart.
 
-import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
-import type { RunRef } from '../../model/runs.ts';
-import type { RunSink } from '../source.ts';
-import type { Neptune3Api } from './api.ts';
+import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
+import type { RunRef } from '../model/runs.ts';
+import type { Api } from './api.ts';
+import type { RunSink } from './source.ts';
 
 export interface Work {
-  api: Neptune3Api;
+  api: Api;
   sink: RunSink;
   signal: AbortSignal;
-  includePreviews: boolean;
+  /** The call that answers many float series at once: its path, and what it is told of each series and of all. */
+  floats: { path: string; parameters: Record<string, unknown>; options: Record<string, unknown> };
   /** Runs that have a parent, or of which that isn't known: they may list series whose points are the parent's. */
   forks: Set<RunRef>;
   /** Requests that one reader keeps in flight. */

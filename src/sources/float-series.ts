@@ -1,8 +1,8 @@
 // Reading of float series: which series go into one request, how many points of each, and what is asked for next.
 
-import { ConsumerError } from '../../http/client.ts';
-import { forEachLimited } from '../../http/limits.ts';
-import { ExporterError } from '../../model/errors.ts';
+import { ConsumerError } from '../http/client.ts';
+import { forEachLimited } from '../http/limits.ts';
+import { ExporterError } from '../model/errors.ts';
 import { decodeFloatSeries, type FloatSeriesAnswer } from './float-points.ts';
 import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from './work.ts';
 
@@ -14,8 +14,6 @@ const SERIES_PER_REQUEST = 10_000;
 const FIRST_PAGE = 2500;
 /** Most points of one series an answer: bounds the memory that one message takes. */
 const POINTS_PER_SERIES = 100_000;
-
-const PATH = '/api/leaderboard/v1/proto/attributes/series/float';
 
 /** Reads all points of float series into the sink. Series that fail for good are told to it. */
 export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<void> {
@@ -101,7 +99,7 @@ async function readPage(work: Work, readings: Reading[], budgetMs: number | unde
   let deliveredBefore = 0;
   await work.api.stream(
     {
-      path: PATH,
+      path: work.floats.path,
       signal: work.signal,
       body: () => requestBody(work, pending, limit),
       progressed: () => {
@@ -145,17 +143,13 @@ function requestBody(work: Work, pending: Map<string, Reading>, limit: number): 
     series: {
       holder: { identifier: holder(series.run), type: 'experiment' },
       attribute: series.path,
-      // Only the run's own points, as the official exporter asks: a parent's points are in the parent's rows.
-      lineage: 'NONE',
-      lineageEntityType: 'RUN',
-      includePreview: work.includePreviews,
+      ...work.floats.parameters,
     },
   }));
   return JSON.stringify({
     requests,
     perSeriesPointsLimit: limit,
-    stepRange: { from: null, to: null },
-    order: 'ascending',
+    ...work.floats.options,
   });
 }
 

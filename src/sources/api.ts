@@ -1,13 +1,17 @@
-// Calls of Neptune 3's API: bearer token, repetition after a refused token, errors in words.
+// Calls of a Neptune API: bearer token, repetition after a refused token, errors in words.
 
-import { ConsumerError, type HttpClient, type HttpResponse, type StreamingResponse } from '../../http/client.ts';
-import { ExporterError } from '../../model/errors.ts';
-import type { Authenticator } from '../auth.ts';
-import { asObject, parseJson } from '../json.ts';
+import { ConsumerError, type HttpClient, type HttpResponse, type StreamingResponse } from '../http/client.ts';
+import { ExporterError } from '../model/errors.ts';
+import { type Logger, silentLogger } from '../model/logger.ts';
+import type { Authenticator } from './auth.ts';
+import { asObject, parseJson } from './json.ts';
 
 export interface ApiCall {
-  /** Path below the server's address, with its query. */
+  /** Path below the server's address, with its query; or a whole address. */
   path: string;
+  /** @default POST with a body, GET without */
+  method?: 'GET' | 'POST';
+  headers?: Record<string, string>;
   /** JSON body; a function is called anew for each try. Absent: a GET. */
   body?: string | (() => string);
   signal?: AbortSignal;
@@ -22,6 +26,16 @@ export interface ApiCall {
 /** New tokens that one request may take before a 401 counts as final. */
 const MAX_RENEWALS = 3;
 
+export interface ApiOptions {
+  /** Base address, without a slash at its end. */
+  address: string;
+  http: HttpClient;
+  auth: Authenticator;
+  /** As shown to users. */
+  neptune: 'Neptune 3' | 'Neptune 2';
+  logger?: Logger;
+}
+
 /** An answer has more bytes than the call allows. */
 export class AnswerTooLarge extends ExporterError {
   constructor(path: string) {
@@ -29,15 +43,26 @@ export class AnswerTooLarge extends ExporterError {
   }
 }
 
-export class Neptune3Api {
+export class Api {
   readonly address: string;
   readonly http: HttpClient;
   readonly #auth: Authenticator;
+  readonly #neptune: ApiOptions['neptune'];
+  readonly #logger: Logger;
+  /** What the server wants users to read; told once. */
+  readonly #told = new Set<string>();
 
-  constructor(address: string, http: HttpClient, auth: Authenticator) {
+  constructor({ address, http, auth, neptune, logger = silentLogger }: ApiOptions) {
     this.address = address;
     this.http = http;
     this.#auth = auth;
+    this.#neptune = neptune;
+    this.#logger = logger;
+  }
+
+  /** A bearer token; with one that was refused, another. @throws ExporterError `token_refused` */
+  bearer(refused?: string): Promise<string> {
+    return this.#auth.bearer(refused);
   }
 
   /** The whole body of a successful answer, read by `decode`; a decoder's `bad_answer` leads to another try. */
@@ -68,12 +93,13 @@ export class Neptune3Api {
       const bearer = await this.#auth.bearer(refused);
       const outcome = await this.http.stream(
         {
-          method: call.body === undefined ? 'GET' : 'POST',
-          url: this.address + call.path,
+          method: call.method ?? (call.body === undefined ? 'GET' : 'POST'),
+          url: /^https?:/.test(call.path) ? call.path : this.address + call.path,
           headers: {
             authorization: `Bearer ${bearer}`,
             accept: 'application/x-protobuf, application/json',
             ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...call.headers,
           },
           ...(call.body === undefined ? {} : { body: call.body }),
           ...(call.signal ? { signal: call.signal } : {}),
@@ -81,6 +107,7 @@ export class Neptune3Api {
           ...(call.budgetMs === undefined ? {} : { retry: { budgetMs: call.budgetMs } }),
         },
         async (response): Promise<{ value: T } | { refused: HttpResponse }> => {
+          this.#tellMessages(response.headers);
           if (response.status === 200) return { value: await consume(response) };
           const chunks: Uint8Array[] = [];
           for await (const chunk of response.body) chunks.push(chunk);
@@ -91,6 +118,16 @@ export class Neptune3Api {
       // A token may be dropped before its time, also the next one while other requests renew it: fetch a new one.
       if (outcome.refused.status === 401 && again < MAX_RENEWALS) refused = bearer;
       else throw this.#refusal(call, outcome.refused);
+    }
+  }
+
+  /** A server may send words for its users in headers. */
+  #tellMessages(headers: Record<string, string>): void {
+    for (const name of ['x-server-info', 'x-server-warning', 'x-server-error']) {
+      const text = headers[name]?.slice(0, 500);
+      if (!text || this.#told.has(text) || this.#told.size > 20) continue;
+      this.#told.add(text);
+      this.#logger.warn(`The server says: ${text}`);
     }
   }
 
@@ -121,10 +158,14 @@ export class Neptune3Api {
         },
       );
     }
+    if (status === 404 && this.#neptune === 'Neptune 2') {
+      const what = message ? `: ${message}` : '.';
+      return new ExporterError('not_found', `The server does not have what ${path} was asked for${what}`, { status });
+    }
     if (status === 404) {
       return new ExporterError(
         'wrong_server',
-        `The server ${this.address} has no ${path}: it does not speak Neptune 3.`,
+        `The server ${this.address} has no ${path}: it does not speak ${this.#neptune}.`,
         {
           hint: 'For a Neptune 2.x server use --exporter neptune2; otherwise check the address in the API token.',
           status,

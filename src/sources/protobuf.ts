@@ -1,6 +1,6 @@
 // A reader for protobuf's wire format. Unknown fields are skipped; a message that ends too early is a `bad_answer`.
 
-import { ExporterError } from '../../model/errors.ts';
+import { ExporterError } from '../model/errors.ts';
 
 export const WIRE_VARINT = 0;
 export const WIRE_FIXED64 = 1;
