@@ -23,12 +23,19 @@ interface Session {
 export class Authenticator {
   readonly #http: HttpClient;
   readonly #token: ApiToken;
+  readonly #exchangeUrl: string;
   #session: Session | undefined;
   #renewal: Promise<Session> | undefined;
 
-  constructor(http: HttpClient, token: ApiToken) {
+  /** @param exchangeUrl where API tokens are exchanged, if not where Neptune 3 has it */
+  constructor(
+    http: HttpClient,
+    token: ApiToken,
+    exchangeUrl = `${token.address}/api/backend/v1/authorization/oauth-token`,
+  ) {
     this.#http = http;
     this.#token = token;
+    this.#exchangeUrl = exchangeUrl;
   }
 
   /**
@@ -53,10 +60,9 @@ export class Authenticator {
   }
 
   async #exchange(): Promise<Session> {
-    const url = `${this.#token.address}/api/backend/v1/authorization/oauth-token`;
     const { status, body } = await this.#http.request({
       method: 'GET',
-      url,
+      url: this.#exchangeUrl,
       headers: { 'x-neptune-api-token': this.#token.text, accept: 'application/json' },
       // At the very start a wrong address is likelier than a passing fault: say so soon.
       ...(this.#session ? {} : { retry: { budgetMs: FIRST_CONTACT_MS } }),

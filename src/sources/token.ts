@@ -33,8 +33,10 @@ export function parseApiToken(token: string | undefined): ApiToken {
   }
   if (typeof fields !== 'object' || fields === null) throw invalid('is damaged: it does not hold an object');
   const { api_url: url, api_address: address } = fields as Record<string, unknown>;
-  const base = typeof url === 'string' && url !== '' ? url : address;
-  if (typeof base !== 'string' || base === '') throw invalid('names no server address');
+  const named = typeof url === 'string' && url !== '' ? url : address;
+  if (typeof named !== 'string' || named === '') throw invalid('names no server address');
+  // Without a scheme it is https, as for the official client.
+  const base = /^[a-z][a-z0-9+.-]*:\/\//i.test(named) ? named : `https://${named}`;
   if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol))
     throw invalid('names an address that is no http address');
   return { text, address: base.replace(/\/+$/, '') };

@@ -5,6 +5,7 @@ import { ExporterError, failureOf } from '../../model/errors.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
 import { AnswerTooLarge } from '../api.ts';
 import { ProtobufReader } from '../protobuf.ts';
+import { withoutExcluded } from '../selection.ts';
 import { handOver, holder, isFatal, isolating, type SeriesRef, type Work } from '../work.ts';
 import { type AttributeValue, decodeAttributes, type FileRef } from './messages.ts';
 import { backendTypes, nameFilter } from './selection.ts';
@@ -30,12 +31,13 @@ export interface Found {
 /** Hands the values of the runs to the sink and collects what is still to be fetched. Failed runs are told to the sink. */
 export async function readAttributes(work: Work, runs: RunRef[], selection: Selection): Promise<Found> {
   const found: Found = { series: [], files: [] };
+  const stays = withoutExcluded(selection);
   const seesAll = selection.attributes.kind === 'all' && selection.classes.has('parameters');
   if (!seesAll) for (const run of runs) work.forks.add(run);
   for (const part of selectionParts(selection, runs.length)) {
     const failed = (run: RunRef, error: unknown) => work.sink.failure(run, failureOf(error));
     const known = new Map<RunRef, { sysId: boolean }>();
-    const read = (some: RunRef[], budgetMs?: number) => readPages(work, some, part, known, found, budgetMs);
+    const read = (some: RunRef[], budgetMs?: number) => readPages(work, some, part, { known, found, stays }, budgetMs);
     await isolating(runs, read, failed);
     if (!seesAll) continue;
     // Every run has sys/id. One without any attribute may have been lost by an answer cut between two messages.
@@ -80,8 +82,7 @@ async function readPages(
   work: Work,
   runs: RunRef[],
   selection: Selection,
-  known: Map<RunRef, { sysId: boolean }>,
-  found: Found,
+  { known, found, stays }: { known: Map<RunRef, { sysId: boolean }>; found: Found; stays: (path: string) => boolean },
   budgetMs: number | undefined,
 ): Promise<void> {
   const bySysId = new Map(runs.map((run) => [run.sysId, run]));
@@ -94,7 +95,7 @@ async function readPages(
         delivered = true;
         const hasId = attributes.some((one) => one.kind === 'scalar' && one.row.path === 'sys/id');
         known.set(run, { sysId: hasId || (known.get(run)?.sysId ?? false) });
-        await deliver(work, run, attributes, found);
+        await deliver(work, run, attributes, stays, found);
       }
     }
   } catch (error) {
@@ -148,12 +149,20 @@ async function* pagesOf(
   }
 }
 
-async function deliver(work: Work, run: RunRef, attributes: AttributeValue[], found: Found): Promise<void> {
+async function deliver(
+  work: Work,
+  run: RunRef,
+  attributes: AttributeValue[],
+  stays: (path: string) => boolean,
+  found: Found,
+): Promise<void> {
   const rows: ScalarRow[] = [];
   for (const attribute of attributes) {
+    const path = attribute.kind === 'scalar' ? attribute.row.path : attribute.path;
+    if (path === 'sys/forking/parent') work.forks.add(run);
+    if (!stays(path)) continue;
     if (attribute.kind === 'scalar') {
       rows.push(attribute.row);
-      if (attribute.row.path === 'sys/forking/parent') work.forks.add(run);
     } else if (attribute.kind === 'series') {
       found.series.push({ run, path: attribute.path, type: attribute.type, lastStep: attribute.lastStep });
     } else if (attribute.kind === 'file') found.files.push({ run, path: attribute.path, file: attribute.file });

@@ -65,12 +65,13 @@ function remote(
     origin: ref.path,
     ...(size === undefined ? {} : { size }),
     ...(ref.mimeType === '' ? {} : { mimeType: ref.mimeType }),
-    download: (target) =>
+    download: (target, limits) =>
       download({
         client: work.api.http,
         address,
         target,
         ...(size === undefined ? {} : { size }),
+        ...limits,
         signal: work.signal,
       }),
   };

@@ -2,12 +2,13 @@
 
 import { HttpClient } from '../../http/client.ts';
 import { forEachLimited } from '../../http/limits.ts';
-import { type Logger, silentLogger } from '../../model/logger.ts';
+import { silentLogger } from '../../model/logger.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
 import { Api } from '../api.ts';
 import { Authenticator } from '../auth.ts';
 import { readFloatSeries } from '../float-series.ts';
 import type { RunSink, Source } from '../source.ts';
+import type { SourceOptions } from '../source-options.ts';
 import { parseApiToken } from '../token.ts';
 import { handOver, type SeriesRef, SinkError, type Work } from '../work.ts';
 import { type Found, readAttributes } from './attributes.ts';
@@ -19,18 +20,7 @@ import { readSeries } from './series.ts';
 /** Groups of runs that are read at once. */
 const GROUPS_AT_ONCE = 2;
 
-export interface Neptune3Options {
-  /** API token as the user has it. */
-  token: string | undefined;
-  /** Requests in flight at once, downloads included. */
-  concurrency: number;
-  /** Milliseconds after which a request that fails again and again is given up. */
-  retryBudgetMs?: number;
-  logger?: Logger;
-  signal?: AbortSignal;
-  /** Told of every request. */
-  onRequest?: () => void;
-}
+export type Neptune3Options = SourceOptions;
 
 /** @throws ExporterError `token_missing`, `token_invalid`; nothing is sent yet */
 export function createNeptune3Source(options: Neptune3Options): Source {
@@ -39,6 +29,7 @@ export function createNeptune3Source(options: Neptune3Options): Source {
     userAgent: 'neptune-exporter',
     concurrency: options.concurrency,
     logger: options.logger ?? silentLogger,
+    ...(options.insecure ? { tls: { insecure: true } } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.retryBudgetMs === undefined ? {} : { retry: { budgetMs: options.retryBudgetMs } }),
     ...(options.onRequest ? { onRequest: options.onRequest } : {}),

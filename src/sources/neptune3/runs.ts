@@ -5,6 +5,7 @@ import type { RunFilter, RunRef } from '../../model/runs.ts';
 import type { Api } from '../api.ts';
 import { asArray, asObject, asText } from '../json.ts';
 import { ProtobufReader } from '../protobuf.ts';
+import { byIds, inRange } from '../selection.ts';
 import { decodeEntries, type FoundRun } from './messages.ts';
 import { runsQuery } from './selection.ts';
 
@@ -24,11 +25,23 @@ export async function* listRuns(
   filter: RunFilter,
   signal?: AbortSignal,
 ): AsyncGenerator<RunRef[]> {
-  const path = `/api/leaderboard/v1/proto/leaderboard/entries/search/?projectIdentifier=${encodeURIComponent(projectId)}&type=run`;
   const seen = new Set<string>();
+  for (const part of byIds(filter)) yield* listPart(api, projectId, part, seen, signal);
+}
+
+async function* listPart(
+  api: Api,
+  projectId: string,
+  filter: RunFilter,
+  seen: Set<string>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunRef[]> {
+  const path = `/api/leaderboard/v1/proto/leaderboard/entries/search/?projectIdentifier=${encodeURIComponent(projectId)}&type=run`;
   for (let offset = 0, idle = 0; ; ) {
     const body = JSON.stringify({
-      attributeFilters: ['sys/custom_run_id', 'sys/id', 'sys/modification_time'].map((name) => ({ path: name })),
+      attributeFilters: ['sys/custom_run_id', 'sys/id', 'sys/creation_time', 'sys/modification_time'].map((name) => ({
+        path: name,
+      })),
       pagination: { limit: PAGE, offset },
       experimentLeader: false,
       query: { query: runsQuery(filter) },
@@ -37,8 +50,13 @@ export async function* listRuns(
     const page = await api.call({ path, body, ...(signal ? { signal } : {}) }, (answer) =>
       decodeEntries(new ProtobufReader(answer)),
     );
-    const fresh = page.runs.map((run) => runRef(projectId, run)).filter((run) => !seen.has(run.sysId));
-    for (const run of fresh) seen.add(run.sysId);
+    const fresh: RunRef[] = [];
+    for (const found of page.runs) {
+      const { run, createdAt } = runRef(projectId, found);
+      if (seen.has(run.sysId)) continue;
+      seen.add(run.sysId);
+      if (inRange(createdAt, filter.created) && inRange(run.modifiedAt, filter.modified)) fresh.push(run);
+    }
     if (fresh.length > 0) yield fresh;
     offset += page.runs.length;
     if (offset >= page.total) return;
@@ -54,18 +72,20 @@ export async function* listRuns(
   }
 }
 
-function runRef(projectId: string, run: FoundRun): RunRef {
+function runRef(projectId: string, run: FoundRun): { run: RunRef; createdAt: number | undefined } {
+  let createdAt: number | undefined;
   const ref: RunRef = { projectId, runId: '', sysId: '' };
   for (const attribute of run.attributes) {
     if (attribute.kind !== 'scalar') continue;
     const { path, value } = attribute.row;
     if (path === 'sys/custom_run_id' && typeof value === 'string') ref.runId = value;
     else if (path === 'sys/id' && typeof value === 'string') ref.sysId = value;
+    else if (path === 'sys/creation_time' && typeof value === 'bigint') createdAt = Number(value);
     else if (path === 'sys/modification_time' && typeof value === 'bigint') ref.modifiedAt = Number(value);
   }
   if (ref.sysId === '') throw new ExporterError('bad_answer', 'The server lists a run without sys/id.');
   if (ref.runId === '') ref.runId = ref.sysId;
-  return ref;
+  return { run: ref, createdAt };
 }
 
 /** Project paths of a workspace; the same call as the official exporter's, which is Neptune 2's. */

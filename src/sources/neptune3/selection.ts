@@ -1,6 +1,7 @@
 // How a user's selection is said to Neptune 3: types by class, names and patterns as the official client sends them.
 
 import type { AttributeSelection, RunFilter, Selection } from '../../model/runs.ts';
+import { quoted, timeConditions } from '../selection.ts';
 
 /** Backend type names by the class that selects them. Types that hold nothing to export are never asked for. */
 const BACKEND_TYPES: [type: string, class_: 'parameters' | 'metrics' | 'series' | 'files'][] = [
@@ -68,10 +69,18 @@ export function runsQuery(filter: RunFilter): string {
       ...dontMatch.map((regex) => `(${id} NOT MATCHES ${quoted(regex)})`),
     ].join(' AND '),
   );
-  const query = alternatives.map((alternative) => `(${alternative})`).join(' OR ');
-  return filter.includeArchived ? query : `(${query}) AND (\`sys/archived\`:bool != "True")`;
+  const conditions = [
+    ...(filter.ids ? [anyOfIds(filter.ids)] : [alternatives.map((alternative) => `(${alternative})`).join(' OR ')]),
+    ...(filter.includeArchived ? [] : ['`sys/archived`:bool != "True"']),
+    ...timeConditions(filter, (iso) => iso.replace('Z', '+00:00')),
+  ];
+  const [only, ...others] = conditions;
+  return others.length === 0 ? only! : conditions.map((condition) => `(${condition})`).join(' AND ');
 }
 
-function quoted(text: string): string {
-  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+/** By run id, or by sys id for runs that have no other. */
+function anyOfIds(ids: readonly string[]): string {
+  return ids
+    .flatMap((id) => ['sys/custom_run_id', 'sys/id'].map((name) => `(\`${name}\`:string == ${quoted(id)})`))
+    .join(' OR ');
 }

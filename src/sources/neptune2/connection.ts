@@ -1,0 +1,214 @@
+// The way into a Neptune 2 server: its documents tell where everything is, its configuration what it offers.
+
+import type { HttpClient } from '../../http/client.ts';
+import { ExporterError } from '../../model/errors.ts';
+import type { Logger } from '../../model/logger.ts';
+import { Api } from '../api.ts';
+import { Authenticator } from '../auth.ts';
+import { asObject, asText, parseJson } from '../json.ts';
+import type { ApiToken } from '../token.ts';
+import { parseLooseJson } from './loose-json.ts';
+import { type Arguments, Operations, type PreparedRequest } from './swagger.ts';
+
+const BACKEND = '/api/backend/swagger.json';
+const LEADERBOARD = '/api/leaderboard/swagger.json';
+const ARTIFACTS = '/api/artifacts/swagger.json';
+
+/** How long the documents are asked for in vain. */
+const FIRST_CONTACT_MS = 15_000;
+const ARTIFACTS_VERSION = { 'x-neptune-artifact-api-version': '2' };
+
+interface Settings {
+  apiUrl: string;
+  applicationUrl: string | undefined;
+  artifacts: boolean;
+  lastClient: string | undefined;
+}
+
+export interface CallOptions {
+  /** Sent as JSON. */
+  body?: unknown;
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+}
+
+/** Calls of one Neptune 2 server. Made by `connect`. */
+export class Connection {
+  readonly api: Api;
+  readonly operations: Operations;
+  /** True if the server keeps lists of artifact files. */
+  readonly hasArtifacts: boolean;
+  /** Version of the last official client that the server takes, if it has an end. */
+  readonly lastClient: string | undefined;
+  /** Entries a page of a search, once it is known that the server takes no more. */
+  entryPage: number | undefined;
+  /** Points a page of a series, likewise. */
+  pointPage: number | undefined;
+  /** Whether many float series can be asked for at once; undefined until it was tried. */
+  bulk: Promise<boolean> | undefined;
+  readonly #settings: Settings;
+  #artifacts: Promise<void> | undefined;
+
+  constructor(api: Api, operations: Operations, settings: Settings) {
+    this.api = api;
+    this.operations = operations;
+    this.#settings = settings;
+    this.hasArtifacts = settings.artifacts;
+    this.lastClient = settings.lastClient;
+  }
+
+  /** The request of an operation, for downloads; a bearer token is still missing. */
+  prepare(id: string, values: Arguments): PreparedRequest {
+    return this.operations.request(id, values, this.#settings.apiUrl);
+  }
+
+  /**
+   * Calls an operation and reads its JSON answer.
+   * @throws ExporterError as `Api.stream`; `not_found` for 404
+   */
+  async call(id: string, values: Arguments, { body, signal, headers }: CallOptions = {}): Promise<unknown> {
+    const { method, url, headers: own } = this.prepare(id, values);
+    return this.api.call(
+      {
+        method,
+        path: url,
+        headers: { accept: 'application/json', ...own, ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal ? { signal } : {}),
+      },
+      parseLooseJson,
+    );
+  }
+
+  /** Calls an operation of the artifacts service, whose document is read at the first call. */
+  async callArtifacts(id: string, values: Arguments, signal: AbortSignal): Promise<unknown> {
+    this.#artifacts ??= this.#readArtifacts().catch((error: unknown) => {
+      this.#artifacts = undefined;
+      throw error;
+    });
+    await this.#artifacts;
+    return this.call(id, values, { signal, headers: ARTIFACTS_VERSION });
+  }
+
+  /** True if an address is the server's own, so that it may have the bearer token. */
+  isOwn(address: string): boolean {
+    const own = [this.api.address, this.#settings.apiUrl, this.#settings.applicationUrl];
+    return own.some((one) => one !== undefined && sameOrigin(one, address));
+  }
+
+  async #readArtifacts(): Promise<void> {
+    const address = documentAddress(this.#settings.apiUrl, ARTIFACTS);
+    this.operations.add(await this.api.call({ path: address }, parseJson), address);
+  }
+}
+
+/**
+ * Reads the server's documents and configuration: four requests and the exchange of the token.
+ * @throws ExporterError `wrong_server` if it isn't a Neptune 2, `token_refused`, `network`
+ */
+export async function connect(http: HttpClient, token: ApiToken, logger: Logger): Promise<Connection> {
+  const operations = new Operations();
+  const base = await readBackend(http, token.address, operations);
+  const settings = await readSettings(http, token, operations, base);
+  // A server may be known inside by another name than outside: from here on it is called as it calls itself.
+  if (!sameOrigin(settings.apiUrl, base)) await readBackend(http, settings.apiUrl, operations);
+  const exchange = operations.request('exchangeApiToken', {}, settings.apiUrl).url;
+  const auth = new Authenticator(http, token, exchange);
+  const api = new Api({ address: token.address, http, auth, neptune: 'Neptune 2', logger });
+  const address = documentAddress(settings.apiUrl, LEADERBOARD);
+  const document = await api.call({ path: address }, parseJson).catch((error: unknown) => {
+    if (error instanceof ExporterError && error.code === 'not_found') throw noNeptune2(token.address, error);
+    throw error;
+  });
+  operations.add(document, address);
+  if (!operations.has('getExperimentAttributes')) throw noNeptune2(token.address);
+  return new Connection(api, operations, settings);
+}
+
+/** @returns the base address under which the document is: that of the token, or its host alone as official clients have it */
+async function readBackend(http: HttpClient, address: string, operations: Operations): Promise<string> {
+  const bases = [...new Set([address, new URL(address).origin])];
+  let status: number | undefined;
+  for (const base of bases) {
+    const url = base + BACKEND;
+    const answer = await firstContact(http, { method: 'GET', url, headers: {} });
+    status = answer.status;
+    if (answer.json === undefined) continue;
+    operations.add(answer.json, url);
+    return base;
+  }
+  throw noNeptune2(address, undefined, status);
+}
+
+/** A JSON answer, undefined for what is none. A broken body is asked for again; a page for people is no Neptune's. */
+async function firstContact(http: HttpClient, request: PreparedRequest): Promise<{ status: number; json: unknown }> {
+  const options = { ...request, headers: { accept: 'application/json', ...request.headers } };
+  // At the very start a wrong address is likelier than a passing fault: say so soon.
+  return http.stream({ ...options, retry: { budgetMs: FIRST_CONTACT_MS } }, async ({ status, headers, body }) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    const isPage = headers['content-type']?.startsWith('text/html') === true;
+    return { status, json: status === 200 && !isPage ? parseJson(Buffer.concat(chunks)) : undefined };
+  });
+}
+
+async function readSettings(
+  http: HttpClient,
+  token: ApiToken,
+  operations: Operations,
+  base: string,
+): Promise<Settings> {
+  const request = operations.request('getClientConfig', { alpha: 'true' }, base);
+  const headers = { ...request.headers, 'x-neptune-api-token': token.text };
+  const { status, json } = await firstContact(http, { ...request, headers });
+  if (status === 400 || status === 401 || status === 403) {
+    throw new ExporterError('token_refused', `The server ${token.address} refuses the API token (HTTP ${status}).`, {
+      hint: 'Is it from this Neptune, and still valid? For a Neptune 3 server use --exporter neptune3.',
+      status,
+    });
+  }
+  if (json === undefined) throw noNeptune2(token.address, undefined, status);
+  const config = asObject(json);
+  const artifacts = config.artifacts === undefined || config.artifacts === null ? {} : asObject(config.artifacts);
+  const versions =
+    typeof config.pyLibVersions === 'object' && config.pyLibVersions !== null ? asObject(config.pyLibVersions) : {};
+  const apiUrl = typeof config.apiUrl === 'string' && config.apiUrl !== '' ? config.apiUrl : base;
+  return {
+    apiUrl: (apiUrl.includes('://') ? apiUrl : `https://${apiUrl}`).replace(/\/+$/, ''),
+    applicationUrl: typeof config.applicationUrl === 'string' ? config.applicationUrl : undefined,
+    artifacts: artifacts.enabled === true,
+    lastClient: typeof versions.maxCompatibleVersion === 'string' ? versions.maxCompatibleVersion : undefined,
+  };
+}
+
+function documentAddress(base: string, path: string): string {
+  return base + path;
+}
+
+function noNeptune2(address: string, cause?: unknown, status?: number): ExporterError {
+  return new ExporterError('wrong_server', `The server ${address} does not speak Neptune 2.`, {
+    hint: 'For a Neptune 3 server use --exporter neptune3; otherwise check the address in the API token.',
+    ...(cause === undefined ? {} : { cause }),
+    ...(status === undefined ? {} : { status }),
+  });
+}
+
+/** Names of this machine itself count as one. */
+function sameOrigin(left: string, right: string): boolean {
+  if (!URL.canParse(left) || !URL.canParse(right)) return false;
+  const [a, b] = [new URL(left), new URL(right)];
+  const name = ({ hostname }: URL) => (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname) ? 'localhost' : hostname);
+  return a.protocol === b.protocol && a.port === b.port && name(a) === name(b);
+}
+
+/** A project as the server knows it. @throws ExporterError `access_denied` if there is none */
+export async function findProject(connection: Connection, projectId: string): Promise<string> {
+  const answer = await connection.call('getProject', { projectIdentifier: projectId }).catch((error: unknown) => {
+    if (!(error instanceof ExporterError && error.code === 'not_found')) throw error;
+    throw new ExporterError('access_denied', `The server has no project ${projectId}, or you may not see it.`, {
+      hint: 'Check the name: it is workspace/project.',
+      cause: error,
+    });
+  });
+  return asText(asObject(answer).id, 'id');
+}

@@ -1,0 +1,217 @@
+// Files, file sets and image series: downloads with the bearer token.
+
+import { download } from '../../http/download.ts';
+import { forEachLimited, sleep } from '../../http/limits.ts';
+import { ExporterError } from '../../model/errors.ts';
+import { isPlainName } from '../../model/plain-name.ts';
+import type { RunRef } from '../../model/runs.ts';
+import { asObject, asText } from '../json.ts';
+import type { RemoteFile } from '../source.ts';
+import { failureOfSeries, handOver, holder, type SeriesRef } from '../work.ts';
+import type { Arguments, PreparedRequest } from './swagger.ts';
+import { endsExport, type Work2 } from './work.ts';
+
+/** Only this means that a token has ended; what else is refused stays refused. */
+const TOKEN_ENDED: ReadonlySet<number> = new Set([401]);
+/** A zip's address may end like a signed one does. */
+const ADDRESS_ENDED: ReadonlySet<number> = new Set([400, 401, 403]);
+/** Pauses while a zip is made, in ms (rule of the official client), and how long it may take. */
+const ZIP_PAUSES = [500, 1000, 2000, 4000, 5000];
+const ZIP_PATIENCE_MS = 30 * 60_000;
+/** Entries of an image series a page, where a server tells more of them than their number. */
+const IMAGE_PAGE = 1000;
+
+export interface FileRef {
+  path: string;
+  type: 'file' | 'file_set';
+  size: number | undefined;
+  details: Record<string, string>;
+}
+
+/** Hands a single file or a set of files to the sink, which downloads it. */
+export async function readFile(work: Work2, run: RunRef, file: FileRef): Promise<void> {
+  const remote = file.type === 'file' ? singleFile(work, run, file) : fileSet(work, run, file);
+  await handOver(work.sink.file(run, remote));
+}
+
+/**
+ * What names the content of a file: the server has no hash of it, so the time of the run's last change has to do.
+ * @param part tells apart what belongs to one attribute
+ */
+function originOf(run: RunRef, path: string, part: string | number | undefined): string {
+  return JSON.stringify([holder(run), path, part ?? null, run.modifiedAt ?? null]);
+}
+
+function singleFile(work: Work2, run: RunRef, { path, size, details }: FileRef): RemoteFile {
+  const request = { experimentId: holder(run), attribute: path };
+  return {
+    attributePath: path,
+    type: 'file',
+    origin: originOf(run, path, size),
+    ...(size === undefined ? {} : { size }),
+    details,
+    download: (target, limits) =>
+      download({
+        client: work.api.http,
+        address: withToken(work, () => work.connection.prepare('downloadAttribute', request)),
+        refused: TOKEN_ENDED,
+        headers: { accept: 'application/octet-stream' },
+        target,
+        ...(size === undefined ? {} : { size }),
+        ...limits,
+        signal: work.signal,
+      }),
+  };
+}
+
+function fileSet(work: Work2, run: RunRef, { path, size }: FileRef): RemoteFile {
+  return {
+    attributePath: path,
+    type: 'file_set',
+    origin: originOf(run, path, size),
+    namedByAnswer: true,
+    ...(size === undefined ? {} : { details: { contentBytes: String(size) } }),
+    download: (target, limits) =>
+      download({
+        client: work.api.http,
+        address: zipAddress(work, run, path),
+        refused: ADDRESS_ENDED,
+        headers: { accept: 'application/zip' },
+        target,
+        name: (headers) => zipName(headers, path),
+        ...limits,
+        signal: work.signal,
+      }),
+  };
+}
+
+/** An address with the token of now; after a refusal with a fresh one. */
+function withToken(work: Work2, prepare: () => PreparedRequest) {
+  let bearer: string | undefined;
+  return async (refused: boolean) => {
+    bearer = await work.api.bearer(refused ? bearer : undefined);
+    const { url, headers } = prepare();
+    return { url, headers: { ...headers, authorization: `Bearer ${bearer}` } };
+  };
+}
+
+/** Has the server make a zip of a file set, waits until it is there, and tells its address; after a refusal anew. */
+function zipAddress(work: Work2, run: RunRef, path: string) {
+  const { connection, signal } = work;
+  const options = { signal };
+  return async () => {
+    const values: Arguments = { experimentId: holder(run), attribute: path };
+    const { id } = asObject(await connection.call('prepareForDownloadFileSetAttributeZip', values, options));
+    const request = asText(id, 'id');
+    const until = Date.now() + ZIP_PATIENCE_MS;
+    for (let round = 0; ; round++) {
+      const { downloadUrl } = asObject(await connection.call('getDownloadPrepareRequest', { id: request }, options));
+      if (typeof downloadUrl === 'string' && downloadUrl !== '') return zipRequest(work, downloadUrl);
+      if (Date.now() > until) throw new ExporterError('server', `The server makes no zip of ${path}.`);
+      await sleep(ZIP_PAUSES[Math.min(round, ZIP_PAUSES.length - 1)]!, signal);
+    }
+  };
+}
+
+/** The token is for the server itself, not for a storage elsewhere whose address is signed. */
+async function zipRequest(
+  { api, connection }: Work2,
+  address: string,
+): Promise<{ url: string; headers: Record<string, string> }> {
+  const url = new URL(address, api.address).href;
+  return { url, headers: connection.isOwn(url) ? { authorization: `Bearer ${await api.bearer()}` } : {} };
+}
+
+/** The name in Content-Disposition as the official client reads it, where that is fit for a file. */
+function zipName(headers: Record<string, string>, path: string): string {
+  const disposition = headers['content-disposition'] ?? '';
+  const at = disposition.lastIndexOf('filename=');
+  const named = at < 0 ? '' : disposition.slice(at + 'filename='.length).replace(/^"+|"+$/g, '');
+  if (isPlainName(named)) return named;
+  const last = path.split('/').findLast((part) => part !== '') ?? '';
+  return isPlainName(`${last}.zip`) ? `${last}.zip` : 'files.zip';
+}
+
+/** Hands the images of a series to the sink. Their steps are their indexes: the server does not tell others. */
+export async function readImages(work: Work2, series: SeriesRef): Promise<void> {
+  try {
+    const { total, details } = await listImages(work, series);
+    if (total === 0 && series.lastStep !== undefined) {
+      const text = `The server lists ${series.path} up to step ${series.lastStep}, but has no image of it.`;
+      throw new ExporterError('bad_answer', text);
+    }
+    const indexes = Array.from({ length: total }, (_, index) => index);
+    await forEachLimited(indexes, work.concurrency, (index) =>
+      handOver(work.sink.file(series.run, image(work, series, index, details.get(index) ?? {}))),
+    );
+  } catch (error) {
+    if (endsExport(error)) throw error;
+    work.sink.failure(series.run, failureOfSeries(series, error));
+  }
+}
+
+/** The number of images, and what the server tells of each, which most don't. */
+async function listImages(
+  work: Work2,
+  { run, path }: SeriesRef,
+): Promise<{ total: number; details: Map<number, Record<string, string>> }> {
+  const details = new Map<number, Record<string, string>>();
+  const values = { experimentId: holder(run), attribute: path };
+  const read = async (offset: number, limit: number) => {
+    const options = { signal: work.signal };
+    const answer = asObject(await work.connection.call('getImageSeriesValues', { ...values, limit, offset }, options));
+    const told = Array.isArray(answer.values) ? answer.values : [];
+    for (const [index, one] of told.entries()) details.set(offset + index, imageDetails(one));
+    return { total: Number(answer.totalItemCount ?? 0), told: told.length };
+  };
+  const first = await read(0, 1);
+  if (!Number.isSafeInteger(first.total)) {
+    throw new ExporterError('bad_answer', `The server does not count the images of ${path}.`);
+  }
+  for (let offset = first.told; first.told > 0 && offset < first.total; ) {
+    const { told } = await read(offset, IMAGE_PAGE);
+    if (told === 0) break;
+    offset += told;
+  }
+  return { total: first.total, details };
+}
+
+function imageDetails(value: unknown): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return {};
+  const facts = { ...(value as Record<string, unknown>), ...(value as { value?: Record<string, unknown> }).value };
+  const named = ['name', 'description', 'step', 'timestampMillis'].map((key) => [key, facts[key]] as const);
+  return Object.fromEntries(
+    named
+      .filter(([, fact]) => typeof fact === 'string' || typeof fact === 'number')
+      .map(([key, fact]) => [key, String(fact)]),
+  );
+}
+
+function image(work: Work2, { run, path }: SeriesRef, index: number, details: Record<string, string>): RemoteFile {
+  const request = { experimentId: holder(run), attribute: path, index };
+  return {
+    attributePath: path,
+    type: 'file_series',
+    step: BigInt(index) * 1_000_000n,
+    origin: originOf(run, path, index),
+    namedByAnswer: true,
+    details,
+    download: (target, limits) =>
+      download({
+        client: work.api.http,
+        address: withToken(work, () => work.connection.prepare('getImageSeriesValue', request)),
+        refused: TOKEN_ENDED,
+        headers: { accept: 'application/octet-stream' },
+        target,
+        name: (headers) => `${index}.${extensionOf(headers['content-type'])}`,
+        ...limits,
+        signal: work.signal,
+      }),
+  };
+}
+
+/** What follows the last slash of the content type (rule of the official client), as far as it is fit for a name. */
+function extensionOf(contentType = ''): string {
+  const subtype = contentType.slice(contentType.lastIndexOf('/') + 1);
+  return /^[\w.+-]{1,40}$/.test(subtype) && !subtype.endsWith('.') ? subtype : 'bin';
+}
