@@ -9,7 +9,6 @@ import type { RunRef } from '../../model/runs.ts';
 import { asArray, asObject } from '../json.ts';
 import type { DownloadedFile } from '../source.ts';
 import { handOver } from '../work.ts';
-import { findProject } from './connection.ts';
 import type { Work2 } from './work.ts';
 
 /** Lists that are kept for other runs with the same artifact, and the bytes up to which that is done. */
@@ -19,7 +18,6 @@ const KEPT_BYTES = 1 << 20;
 /** The lists of one project's artifacts by their hash, each asked for once while it is kept. */
 export class ArtifactLists {
   readonly #lists = new Map<string, Promise<Buffer>>();
-  #project: Promise<string> | undefined;
 
   /** The content of `files_list.json`. */
   of(work: Work2, projectId: string, hash: string): Promise<Buffer> {
@@ -34,11 +32,7 @@ export class ArtifactLists {
   }
 
   async #fetch(work: Work2, projectId: string, hash: string): Promise<Buffer> {
-    this.#project ??= findProject(work.connection, projectId);
-    const projectIdentifier = await this.#project.catch((error: unknown) => {
-      this.#project = undefined;
-      throw error;
-    });
+    const projectIdentifier = await work.connection.projectUuid(projectId);
     const answer = await work.connection.callArtifacts('listArtifactFiles', { projectIdentifier, hash }, work.signal);
     const files = asArray(asObject(answer).files ?? [], 'files').map(fileEntry);
     return Buffer.from(pythonJson(files));

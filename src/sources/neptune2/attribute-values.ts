@@ -13,6 +13,8 @@ export type ListedAttribute =
       path: string;
       type: 'float_series' | 'string_series' | 'file_series';
       lastStep: number | undefined;
+      /** Of an image series, where the server tells it. */
+      channelId?: string;
     }
   | { kind: 'file'; path: string; type: 'file' | 'file_set'; size: number | undefined; details: Record<string, string> }
   | { kind: 'artifact'; path: string; hash: string }
@@ -42,7 +44,13 @@ export function readAttribute(entry: unknown): ListedAttribute {
     case 'stringSeries':
       return { kind: 'series', path: name, type: 'string_series', lastStep: lastStepOf(properties) };
     case 'imageSeries':
-      return { kind: 'series', path: name, type: 'file_series', lastStep: lastStepOf(properties) };
+      return {
+        kind: 'series',
+        path: name,
+        type: 'file_series',
+        lastStep: lastStepOf(properties),
+        ...(typeof properties.channelId === 'string' ? { channelId: properties.channelId } : {}),
+      };
     case 'file':
       return { kind: 'file', path: name, type: 'file', size: sizeOf(properties), details: fileDetails(properties) };
     case 'fileSet':

@@ -8,6 +8,7 @@ import { Authenticator } from '../auth.ts';
 import { asObject, asText, parseJson } from '../json.ts';
 import type { ApiToken } from '../token.ts';
 import { parseLooseJson } from './loose-json.ts';
+import { PageSize } from './page-size.ts';
 import { type Arguments, Operations, type PreparedRequest } from './swagger.ts';
 
 const BACKEND = '/api/backend/swagger.json';
@@ -40,13 +41,14 @@ export class Connection {
   readonly hasArtifacts: boolean;
   /** Version of the last official client that the server takes, if it has an end. */
   readonly lastClient: string | undefined;
-  /** Entries a page of a search, once it is known that the server takes no more. */
-  entryPage: number | undefined;
-  /** Points a page of a series, likewise. */
-  pointPage: number | undefined;
+  /** Entries of a search: the official client asks for 100. */
+  readonly entryPages = new PageSize(1000, 100);
+  /** Points of a series: the official client asks for 1000. */
+  readonly pointPages = new PageSize(10_000, 1000);
   /** Whether many float series can be asked for at once; undefined until it was tried. */
   bulk: Promise<boolean> | undefined;
   readonly #settings: Settings;
+  readonly #projects = new Map<string, Promise<string>>();
   #artifacts: Promise<void> | undefined;
 
   constructor(api: Api, operations: Operations, settings: Settings) {
@@ -96,6 +98,27 @@ export class Connection {
     return own.some((one) => one !== undefined && sameOrigin(one, address));
   }
 
+  /** The server's own id of a project, asked for once. @throws ExporterError `access_denied` if there is none */
+  projectUuid(projectId: string): Promise<string> {
+    const known = this.#projects.get(projectId);
+    if (known) return known;
+    const found = this.#findProject(projectId);
+    this.#projects.set(projectId, found);
+    found.catch(() => this.#projects.delete(projectId));
+    return found;
+  }
+
+  async #findProject(projectId: string): Promise<string> {
+    const answer = await this.call('getProject', { projectIdentifier: projectId }).catch((error: unknown) => {
+      if (!(error instanceof ExporterError && error.code === 'not_found')) throw error;
+      throw new ExporterError('access_denied', `The server has no project ${projectId}, or you may not see it.`, {
+        hint: 'Check the name: it is workspace/project.',
+        cause: error,
+      });
+    });
+    return asText(asObject(answer).id, 'id');
+  }
+
   async #readArtifacts(): Promise<void> {
     const address = documentAddress(this.#settings.apiUrl, ARTIFACTS);
     this.operations.add(await this.api.call({ path: address }, parseJson), address);
@@ -111,7 +134,7 @@ export async function connect(http: HttpClient, token: ApiToken, logger: Logger)
   const base = await readBackend(http, token.address, operations);
   const settings = await readSettings(http, token, operations, base);
   // A server may be known inside by another name than outside: from here on it is called as it calls itself.
-  if (!sameOrigin(settings.apiUrl, base)) await readBackend(http, settings.apiUrl, operations);
+  if (new URL(settings.apiUrl).origin !== new URL(base).origin) await readBackend(http, settings.apiUrl, operations);
   const exchange = operations.request('exchangeApiToken', {}, settings.apiUrl).url;
   const auth = new Authenticator(http, token, exchange);
   const api = new Api({ address: token.address, http, auth, neptune: 'Neptune 2', logger });
@@ -199,16 +222,4 @@ function sameOrigin(left: string, right: string): boolean {
   const [a, b] = [new URL(left), new URL(right)];
   const name = ({ hostname }: URL) => (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname) ? 'localhost' : hostname);
   return a.protocol === b.protocol && a.port === b.port && name(a) === name(b);
-}
-
-/** A project as the server knows it. @throws ExporterError `access_denied` if there is none */
-export async function findProject(connection: Connection, projectId: string): Promise<string> {
-  const answer = await connection.call('getProject', { projectIdentifier: projectId }).catch((error: unknown) => {
-    if (!(error instanceof ExporterError && error.code === 'not_found')) throw error;
-    throw new ExporterError('access_denied', `The server has no project ${projectId}, or you may not see it.`, {
-      hint: 'Check the name: it is workspace/project.',
-      cause: error,
-    });
-  });
-  return asText(asObject(answer).id, 'id');
 }

@@ -5,7 +5,7 @@ import { forEachLimited, sleep } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { isPlainName } from '../../model/plain-name.ts';
 import type { RunRef } from '../../model/runs.ts';
-import { asObject, asText } from '../json.ts';
+import { asArray, asObject, asText } from '../json.ts';
 import type { RemoteFile } from '../source.ts';
 import { failureOfSeries, handOver, holder, type SeriesRef } from '../work.ts';
 import type { Arguments, PreparedRequest } from './swagger.ts';
@@ -132,17 +132,26 @@ function zipName(headers: Record<string, string>, path: string): string {
   return isPlainName(`${last}.zip`) ? `${last}.zip` : 'files.zip';
 }
 
-/** Hands the images of a series to the sink. Their steps are their indexes: the server does not tell others. */
-export async function readImages(work: Work2, series: SeriesRef): Promise<void> {
+/** An image series; its channel is where the server keeps what it knows of the images. */
+export interface ImageSeriesRef extends SeriesRef {
+  channelId?: string;
+}
+
+/**
+ * Hands the images of a series to the sink. Their steps are their indexes, as in the official exporter's archives; the
+ * logged step and time go with name and description into the details, where the server tells them.
+ */
+export async function readImages(work: Work2, series: ImageSeriesRef): Promise<void> {
   try {
-    const { total, details } = await listImages(work, series);
+    const details = await describeImages(work, series);
+    const total = details?.length ?? (await countImages(work, series));
     if (total === 0 && series.lastStep !== undefined) {
       const text = `The server lists ${series.path} up to step ${series.lastStep}, but has no image of it.`;
       throw new ExporterError('bad_answer', text);
     }
     const indexes = Array.from({ length: total }, (_, index) => index);
     await forEachLimited(indexes, work.concurrency, (index) =>
-      handOver(work.sink.file(series.run, image(work, series, index, details.get(index) ?? {}))),
+      handOver(work.sink.file(series.run, image(work, series, index, details?.[index] ?? {}))),
     );
   } catch (error) {
     if (endsExport(error)) throw error;
@@ -150,39 +159,47 @@ export async function readImages(work: Work2, series: SeriesRef): Promise<void> 
   }
 }
 
-/** The number of images, and what the server tells of each, which most don't. */
-async function listImages(
+async function countImages(work: Work2, { run, path }: SeriesRef): Promise<number> {
+  const values = { experimentId: holder(run), attribute: path, limit: 1, offset: 0 };
+  const answer = asObject(await work.connection.call('getImageSeriesValues', values, { signal: work.signal }));
+  const total = answer.totalItemCount;
+  if (typeof total === 'number' && Number.isSafeInteger(total) && total >= 0) return total;
+  throw new ExporterError('bad_answer', `The server does not count the images of ${path}.`);
+}
+
+/** What newer servers tell of each image, in order; undefined if this one doesn't, or not of all. */
+async function describeImages(
   work: Work2,
-  { run, path }: SeriesRef,
-): Promise<{ total: number; details: Map<number, Record<string, string>> }> {
-  const details = new Map<number, Record<string, string>>();
-  const values = { experimentId: holder(run), attribute: path };
-  const read = async (offset: number, limit: number) => {
-    const options = { signal: work.signal };
-    const answer = asObject(await work.connection.call('getImageSeriesValues', { ...values, limit, offset }, options));
-    const told = Array.isArray(answer.values) ? answer.values : [];
-    for (const [index, one] of told.entries()) details.set(offset + index, imageDetails(one));
-    return { total: Number(answer.totalItemCount ?? 0), told: told.length };
-  };
-  const first = await read(0, 1);
-  if (!Number.isSafeInteger(first.total)) {
-    throw new ExporterError('bad_answer', `The server does not count the images of ${path}.`);
+  { channelId }: ImageSeriesRef,
+): Promise<Record<string, string>[] | undefined> {
+  const { connection, signal } = work;
+  if (channelId === undefined || !connection.operations.has('getChannelValues')) return undefined;
+  const details: Record<string, string>[] = [];
+  try {
+    for (;;) {
+      const values = { channelId, limit: IMAGE_PAGE, offset: details.length };
+      const answer = asObject(await connection.call('getChannelValues', values, { signal }));
+      const points = asArray(answer.values, 'values');
+      details.push(...points.map(imageDetails));
+      if (details.length === answer.totalItemCount) return details;
+      if (points.length === 0) return undefined;
+    }
+  } catch (error) {
+    // Only the words are missing then: the images themselves come without this.
+    if (endsExport(error)) throw error;
+    return undefined;
   }
-  for (let offset = first.told; first.told > 0 && offset < first.total; ) {
-    const { told } = await read(offset, IMAGE_PAGE);
-    if (told === 0) break;
-    offset += told;
-  }
-  return { total: first.total, details };
 }
 
 function imageDetails(value: unknown): Record<string, string> {
-  if (typeof value !== 'object' || value === null) return {};
-  const facts = { ...(value as Record<string, unknown>), ...(value as { value?: Record<string, unknown> }).value };
-  const named = ['name', 'description', 'step', 'timestampMillis'].map((key) => [key, facts[key]] as const);
+  const { x, timestampMillis, y } = asObject(value);
+  const { imageValue } = typeof y === 'object' && y !== null ? asObject(y) : {};
+  const { name, description } =
+    typeof imageValue === 'object' && imageValue !== null ? asObject(imageValue) : ({} as Record<string, unknown>);
+  const facts = { name, description, step: x, timestampMillis };
   return Object.fromEntries(
-    named
-      .filter(([, fact]) => typeof fact === 'string' || typeof fact === 'number')
+    Object.entries(facts)
+      .filter(([, fact]) => (typeof fact === 'string' && fact !== '') || typeof fact === 'number')
       .map(([key, fact]) => [key, String(fact)]),
   );
 }

@@ -17,7 +17,7 @@ import { ArtifactLists, readArtifact } from './artifacts.ts';
 import { attributesOf, type ListedAttribute, readAttribute } from './attribute-values.ts';
 import { bulkCall, bulkWorks } from './bulk.ts';
 import { type Connection, connect } from './connection.ts';
-import { readFile, readImages } from './files.ts';
+import { type ImageSeriesRef, readFile, readImages } from './files.ts';
 import { listModels, listProjects, listRuns, listVersions } from './runs.ts';
 import { readSeries } from './series.ts';
 import { endsExport, type Work2 } from './work.ts';
@@ -169,21 +169,18 @@ async function readContent(
   const floats: SeriesRef[] = [];
   const strings: SeriesRef[] = [];
   const others: (() => Promise<void>)[] = [];
-  const images: SeriesRef[] = [];
+  const images: ImageSeriesRef[] = [];
   const files: Parameters<RunSink['fileAttributes']>[1] = [];
   for (const one of attributes) {
     const { path } = one;
     if (one.kind === 'unreadable') sink.failure(run, failureOf(one.error, { path, type: one.type }));
     else if (one.kind === 'rows') rows.push(...one.rows);
     else if (one.kind === 'series') {
-      const { type, lastStep } = one;
-      (type === 'float_series' ? floats : type === 'string_series' ? strings : images).push({
-        run,
-        path,
-        type,
-        lastStep,
-      });
-      if (type === 'file_series') files.push({ path, type });
+      const { type, lastStep, channelId } = one;
+      if (type === 'file_series') {
+        images.push({ run, path, type, lastStep, ...(channelId === undefined ? {} : { channelId }) });
+        files.push({ path, type });
+      } else (type === 'float_series' ? floats : strings).push({ run, path, type, lastStep });
     } else if (one.kind === 'file') {
       files.push({ path, type: one.type });
       others.push(() => readFile(work, run, one));

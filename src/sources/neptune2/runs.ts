@@ -5,10 +5,8 @@ import type { RegistryScope, RunFilter, RunRef } from '../../model/runs.ts';
 import { asArray, asObject, asText } from '../json.ts';
 import { byIds, idMatcher, inRange, quoted, timeConditions } from '../selection.ts';
 import { timeOf } from './attribute-values.ts';
-import { type Connection, findProject } from './connection.ts';
+import type { Connection } from './connection.ts';
 
-/** Entries a page: more than the official client asks for, and what it asks for where that is refused. */
-const PAGES = [1000, 100] as const;
 /** Offset and limit together may not pass this. */
 const WINDOW = 10_000;
 const PROJECT_PAGE = 200;
@@ -66,7 +64,7 @@ export async function* listVersions(
 ): AsyncGenerator<RunRef[]> {
   if (models.length === 0) return;
   const ids = new Set(models.map(({ sysId }) => sysId));
-  const project = { id: projectId, uuid: await findProject(connection, projectId) };
+  const project = { id: projectId, uuid: await connection.projectUuid(projectId) };
   const query = includeArchived ? '' : NOT_TRASHED;
   for await (const page of searchAll({ connection, project, type: 'modelVersion', query, signal })) {
     const own = page.filter(({ sysId, modelId }) => ids.has(modelId ?? sysId.replace(/-\d+$/, '')));
@@ -81,7 +79,7 @@ async function* listEntries(
   filter: RunFilter,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RunRef[]> {
-  const project = { id: projectId, uuid: await findProject(connection, projectId) };
+  const project = { id: projectId, uuid: await connection.projectUuid(projectId) };
   const matches = idMatcher(filter.idPattern);
   for (const part of byIds(filter)) {
     const entries = searchAll({ connection, project, type, query: queryOf(part), signal });
@@ -263,16 +261,7 @@ async function searchPage(
         ...(signal ? { signal } : {}),
       },
     );
-  const first = connection.entryPage ?? PAGES[0];
-  const answer = await search(first).catch((error: unknown) => {
-    const refused = error instanceof ExporterError && error.code === 'server' && error.status === 400;
-    if (!refused || first === PAGES[1]) throw error;
-    // Too large a page, or a query that is wrong: the smaller page tells.
-    return search(PAGES[1]).then((smaller) => {
-      connection.entryPage = PAGES[1];
-      return smaller;
-    });
-  });
+  const answer = await connection.entryPages.use(search);
   const { entries, matchingItemCount } = asObject(answer);
   const total = typeof matchingItemCount === 'number' ? matchingItemCount : undefined;
   return { entries: asArray(entries, 'entries').map(entryOf), total };

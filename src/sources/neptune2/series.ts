@@ -10,8 +10,6 @@ import type { Connection } from './connection.ts';
 import { looseFloat, looseInt } from './loose-json.ts';
 import { endsExport, type Work2 } from './work.ts';
 
-/** Points a page: more than the official client asks for, and what it asks for where that is refused. */
-const PAGES = [10_000, 1000] as const;
 /** Bytes of a single value that newer servers are asked for; their own choice is 1000. */
 const VALUE_LENGTH = 1_000_000;
 /** Answers without a new point after which a series counts as broken. */
@@ -91,15 +89,7 @@ async function readPage(
   const operation = OPERATIONS[series.type as keyof typeof OPERATIONS];
   const ask = (limit: number) =>
     connection.call(operation, argumentsOf(connection, operation, series, position, limit), { signal: work.signal });
-  const first = connection.pointPage ?? PAGES[0];
-  const answer = await ask(first).catch((error: unknown) => {
-    const refused = error instanceof ExporterError && error.code === 'server' && error.status === 400;
-    if (!refused || first === PAGES[1]) throw error;
-    return ask(PAGES[1]).then((smaller) => {
-      connection.pointPage = PAGES[1];
-      return smaller;
-    });
-  });
+  const answer = await connection.pointPages.use(ask);
   const { values, totalItemCount } = asObject(answer);
   const points = asArray(values ?? [], 'values').map((value) => pointOf(value, series));
   return { points, total: typeof totalItemCount === 'number' ? totalItemCount : Number.POSITIVE_INFINITY };
