@@ -2,19 +2,30 @@
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { diskError, onDisk } from '../model/disk-error.ts';
-import { ExporterError } from '../model/errors.ts';
+import { ExporterError, FileTooLarge } from '../model/errors.ts';
+import { DOWNLOAD_SUFFIX, isPlainName, MAX_NAME_BYTES } from '../model/plain-name.ts';
 import { ConsumerError, type HttpClient, type StreamingResponse } from './client.ts';
 
 export interface DownloadOptions {
   client: HttpClient;
-  /** The address to fetch; called with true when the last one was refused, for a fresh one. */
-  address: (refused: boolean) => Promise<string>;
+  /** The address to fetch, with headers for it alone; called with true when the last one was refused, for a fresh one. */
+  address: (refused: boolean) => Promise<string | { url: string; headers: Record<string, string> }>;
   headers?: Record<string, string>;
+  /** Statuses that mean that the address is refused and a fresh one may not be. @default 400, 401, 403 */
+  refused?: ReadonlySet<number>;
+  /** Path of the file; of its folder if `name` is there. */
   target: string;
+  /**
+   * Gives the file's name in the folder, from the headers (names in lower case) of an answer with content. It has to
+   * be a plain name (see isPlainName), and another for each download that goes on in the same folder.
+   */
+  name?: (headers: Record<string, string>) => string;
   /** Bytes the file must have, where known. */
   size?: number;
+  /** A file with more bytes is given up, as soon as that is seen. */
+  maxBytes?: number;
   signal?: AbortSignal;
   onBytes?: (bytes: number) => void;
 }
@@ -26,50 +37,48 @@ export interface Downloaded {
   sha256: string;
 }
 
-/** Fresh addresses asked for before a refusal counts as final. */
+/** Fresh addresses asked for in a row before a refusal counts as final. */
 const MAX_REFUSALS = 3;
 /** Whole tries with the same wrong size after which that is the file's size. */
 const MAX_MISMATCHES = 3;
 /** Statuses by which storage says that a signed address has ended (Google 400, Azure 401 and 403, S3 403). */
-const REFUSED = new Set([400, 401, 403]);
+const REFUSED: ReadonlySet<number> = new Set([400, 401, 403]);
 
 /**
- * Fetches a file; one that is there already is replaced at the end.
- * @throws ExporterError `not_found` if there is no such file, `network`, `server`, `disk`
+ * Fetches a file; one that is there already is replaced at the end. While it comes it lies beside its place, under a
+ * name that ends in `.download`; nothing of it is left if it fails.
+ * @throws ExporterError `not_found` if there is no such file, `network`, `server`, `disk`, `bad_answer` if `name` gives
+ *   no plain name; FileTooLarge with the size as far as it is known
  */
-export async function download(options: DownloadOptions): Promise<Downloaded> {
-  const { target } = options;
-  const partial = `${target}.download`;
-  const file = await onDisk(async () => {
-    await mkdir(dirname(target), { recursive: true });
-    // Nothing vouches for what an earlier process left here: begin anew, and never write through a link.
-    await rm(partial, { force: true });
-    return open(partial, 'wx');
-  });
+export async function download(
+  options: DownloadOptions & { name: NonNullable<DownloadOptions['name']> },
+): Promise<Downloaded & { name: string }>;
+export async function download(options: DownloadOptions): Promise<Downloaded>;
+export async function download(options: DownloadOptions): Promise<Downloaded & { name?: string }> {
+  const content = new Content(options);
   try {
-    const content = new Content(file, options);
     await fetchAll(options, content);
-    await onDisk(() => file.datasync());
-    await file.close();
-    await onDisk(() => rename(partial, target));
-    return { bytes: content.bytes, sha256: content.digest() };
+    const path = await content.put();
+    return { bytes: content.bytes, sha256: content.digest(), ...(options.name ? { name: basename(path) } : {}) };
   } catch (error) {
-    await file.close().catch(() => {});
-    await rm(partial, { force: true }).catch(() => {});
+    await content.abandon();
     throw error;
   }
 }
 
 /** Asks for fresh addresses as long as the storage refuses the last one. */
 async function fetchAll(options: DownloadOptions, content: Content): Promise<void> {
-  for (let refusals = 0; ; refusals++) {
-    const url = await options.address(refusals > 0);
+  let refusals = 0;
+  let bytesBefore = 0;
+  for (let first = true; ; first = false) {
+    const address = await options.address(!first);
+    const { url, headers } = typeof address === 'string' ? { url: address, headers: {} } : address;
     const refused = await options.client
       .stream(
         {
           method: 'GET',
           url,
-          headers: () => ({ ...options.headers, ...content.rangeHeaders() }),
+          headers: () => ({ ...options.headers, ...headers, ...content.rangeHeaders() }),
           compressed: false,
           progressed: () => content.progressed(),
           ...(options.signal ? { signal: options.signal } : {}),
@@ -82,10 +91,13 @@ async function fetchAll(options: DownloadOptions, content: Content): Promise<voi
         throw new ExporterError('network', error.message, { cause: error });
       });
     if (refused === undefined) return;
-    if (refusals >= MAX_REFUSALS) {
-      throw new ExporterError('server', `The storage refuses the signed address (HTTP ${refused}).`, {
+    // Addresses may end many times while a large file comes.
+    refusals = content.bytes > bytesBefore ? 1 : refusals + 1;
+    bytesBefore = content.bytes;
+    if (refusals > MAX_REFUSALS) {
+      throw new ExporterError('server', `The storage refuses the download (HTTP ${refused}).`, {
         status: refused,
-        attempts: refusals + 1,
+        attempts: refusals,
       });
     }
   }
@@ -97,15 +109,19 @@ class Content {
   #hash = createHash('sha256');
   /** A strong validator: a download only goes on if the content is still the same. */
   #etag: string | undefined;
+  /** Length of the whole, if the storage told it. */
+  #length: number | undefined;
   #mostBytes = 0;
   #mismatches = 0;
   #mismatchedAt = -1;
-  readonly #file: FileHandle;
+  #target: string;
+  #file: FileHandle | undefined;
+  #partial: string | undefined;
   readonly #options: DownloadOptions;
 
-  constructor(file: FileHandle, options: DownloadOptions) {
-    this.#file = file;
+  constructor(options: DownloadOptions) {
     this.#options = options;
+    this.#target = options.target;
   }
 
   digest(): string {
@@ -126,45 +142,102 @@ class Content {
 
   /** Reads an answer into the file. Answers the status if the address is refused; throws what makes the client try again. */
   async take({ status, headers, body }: StreamingResponse): Promise<number | undefined> {
-    const { size } = this.#options;
-    if (REFUSED.has(status)) return status;
+    const { size, refused = REFUSED } = this.#options;
+    if (refused.has(status)) return status;
     if (status === 404) throw final(new ExporterError('not_found', 'The server has no such file.', { status }));
-    if (status === 200) await this.#restart(headers.etag);
-    else if (status !== 206 || rangeStart(headers['content-range']) !== this.bytes) {
+    const range = contentRange(headers['content-range']);
+    if (status === 200) await this.#begin(headers, wholeNumber(headers['content-length']));
+    else if (status === 206 && range?.start === 0 && this.bytes === 0) await this.#begin(headers, range.total);
+    else if (status !== 206 || range?.start !== this.bytes) {
       // Azure answers 416 to a range of an empty blob: whole already, if the length fits; else begin anew.
-      if (status === 416 && this.bytes === size) return undefined;
+      if (status === 416 && this.bytes === size && this.#file) return undefined;
       if (status === 416 && this.bytes > 0) {
-        await this.#restart(undefined);
+        await this.#restart();
         throw new ExporterError('bad_answer', 'The storage has less of the file than it sent before.');
       }
       throw final(new ExporterError('server', `The storage answered a download with HTTP ${status}.`, { status }));
+    } else if (range.total !== undefined && this.#length !== undefined && range.total !== this.#length) {
+      await this.#restart();
+      throw new ExporterError('bad_answer', 'The file changed at the storage while it was fetched.');
     }
     for await (const chunk of body) await this.#add(chunk);
-    if (size === undefined || this.bytes === size) return undefined;
+    await this.#checkLength(range?.total);
+    return undefined;
+  }
+
+  /** Brings the file to the disk and to its place. */
+  async put(): Promise<string> {
+    await onDisk(async () => {
+      await this.#file!.datasync();
+      await this.#file!.close();
+      await rename(this.#partial!, this.#target);
+    });
+    return this.#target;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#file?.close().catch(() => {});
+    if (this.#partial !== undefined) await rm(this.#partial, { force: true }).catch(() => {});
+  }
+
+  /** An answer with the content from its beginning. */
+  async #begin(headers: Record<string, string>, length: number | undefined): Promise<void> {
+    const { name, target } = this.#options;
+    this.#length = headers['content-encoding'] === undefined ? length : undefined;
+    this.#checkMaximum(this.#length ?? 0);
+    if (name) this.#target = join(target, plainName(name(headers)));
+    await this.#restart();
+    this.#etag = headers.etag?.startsWith('"') ? headers.etag : undefined;
+    this.#file ??= await this.#open().catch((error: unknown) => {
+      throw final(error);
+    });
+  }
+
+  async #open(): Promise<FileHandle> {
+    const partial = join(dirname(this.#target), partialName(basename(this.#target)));
+    return onDisk(async () => {
+      await mkdir(dirname(partial), { recursive: true });
+      // Nothing vouches for what an earlier process left here: begin anew, and never write through a link.
+      await rm(partial, { force: true });
+      const file = await open(partial, 'wx');
+      this.#partial = partial;
+      return file;
+    });
+  }
+
+  async #checkLength(rangeTotal: number | undefined): Promise<void> {
+    const { size } = this.#options;
+    if (this.bytes === size) return;
+    if (size === undefined) {
+      // A storage may answer a range with a part of it.
+      if (rangeTotal === undefined || this.bytes >= rangeTotal) return;
+      throw new ExporterError('bad_answer', `The storage sent ${this.bytes} of ${rangeTotal} bytes.`);
+    }
     // HTTP sees nothing wrong, but the source told another size. If every try from the beginning ends like this, what
     // the storage has is all there is of the file.
     this.#mismatches = this.bytes === this.#mismatchedAt ? this.#mismatches + 1 : 1;
     this.#mismatchedAt = this.bytes;
-    if (this.#mismatches >= MAX_MISMATCHES) return undefined;
+    if (this.#mismatches >= MAX_MISMATCHES) return;
     const text = `The file has ${size} bytes at the source, but ${this.bytes} arrived.`;
-    await this.#restart(undefined);
+    await this.#restart();
     throw new ExporterError('bad_answer', text);
   }
 
-  async #restart(etag: string | undefined): Promise<void> {
-    this.#etag = etag?.startsWith('"') ? etag : undefined;
+  async #restart(): Promise<void> {
+    this.#etag = undefined;
     if (this.bytes === 0) return;
     this.bytes = 0;
     this.#hash = createHash('sha256');
-    await onDisk(() => this.#file.truncate(0)).catch((error: unknown) => {
+    await onDisk(async () => this.#file?.truncate(0)).catch((error: unknown) => {
       throw final(error);
     });
   }
 
   async #add(chunk: Uint8Array): Promise<void> {
+    this.#checkMaximum(this.bytes + chunk.length);
     try {
       for (let done = 0; done < chunk.length; ) {
-        done += (await this.#file.write(chunk, done, chunk.length - done, this.bytes + done)).bytesWritten;
+        done += (await this.#file!.write(chunk, done, chunk.length - done, this.bytes + done)).bytesWritten;
       }
     } catch (error) {
       throw final(diskError(error));
@@ -173,6 +246,11 @@ class Content {
     this.bytes += chunk.length;
     this.#options.onBytes?.(chunk.length);
   }
+
+  #checkMaximum(bytes: number): void {
+    const { maxBytes } = this.#options;
+    if (maxBytes !== undefined && bytes > maxBytes) throw final(new FileTooLarge(bytes, maxBytes));
+  }
 }
 
 /** Marks an error that another try can't mend. */
@@ -180,7 +258,23 @@ function final(error: unknown): ConsumerError {
   return new ConsumerError(error);
 }
 
-function rangeStart(contentRange: string | undefined): number | undefined {
-  const match = /^bytes (\d+)-/.exec(contentRange ?? '');
-  return match ? Number(match[1]) : undefined;
+/** The name that a file has beside its place while it comes. */
+function partialName(name: string): string {
+  const partial = name + DOWNLOAD_SUFFIX;
+  if (Buffer.byteLength(partial) <= MAX_NAME_BYTES) return partial;
+  return createHash('sha256').update(name).digest('hex') + DOWNLOAD_SUFFIX;
+}
+
+function plainName(name: string): string {
+  if (isPlainName(name)) return name;
+  throw final(new ExporterError('bad_answer', `The server gives the file a name that no file may have: ${name}`));
+}
+
+function contentRange(header: string | undefined): { start: number; total: number | undefined } | undefined {
+  const match = /^bytes (\d+)-\d+\/(\d+|\*)/.exec(header ?? '');
+  return match ? { start: Number(match[1]), total: wholeNumber(match[2]) } : undefined;
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
