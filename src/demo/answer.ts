@@ -23,6 +23,6 @@ export function protobufAnswer(writer: ProtobufWriter): Answer {
   return bytesAnswer(200, 'application/x-protobuf', writer.finish());
 }
 
-export function errorAnswer(status: number, errorType: string, message: string): Answer {
-  return jsonAnswer({ code: status, errorType, message }, status);
+export function errorAnswer(status: number, errorType: string, message: string, title?: string): Answer {
+  return jsonAnswer({ code: status, errorType, ...(title === undefined ? {} : { title }), message }, status);
 }

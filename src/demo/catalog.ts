@@ -90,7 +90,8 @@ function catalogRun(projectPath: string, run: DemoRun): CatalogRun {
   };
 }
 
-function uuidOf(text: string): string {
+/** A UUID that is always the same for the same text. */
+export function uuidOf(text: string): string {
   return createHash('sha256')
     .update(text)
     .digest('hex')

@@ -20,8 +20,13 @@ export type Fault =
 
 /** Which requests a fault meets. Of many rules that fit a request, the first meets it. */
 export interface FaultRule {
-  /** Part of the URL's path, or an expression that finds a match in it. Signed files lie below `/storage/`. */
-  path: string | RegExp;
+  /**
+   * Part of the URL's path, or an expression that finds a match in it. Signed files lie below `/storage/`.
+   * @default any
+   */
+  path?: string | RegExp;
+  /** Name of the operation, as in `DemoServer.counts`: Neptune 2's operation id. @default any */
+  operation?: string;
   fault: Fault;
   /** How many requests it lets pass before. @default 0 */
   skip?: number;
@@ -41,7 +46,12 @@ export interface Delivery {
   bytesPerSecond?: number;
 }
 
-interface RuleState extends Required<Omit<FaultRule, 'seed'>> {
+interface RuleState {
+  fits: (path: string, operation: string | undefined) => boolean;
+  fault: Fault;
+  skip: number;
+  times: number;
+  probability: number;
   random: () => number;
 }
 
@@ -49,20 +59,24 @@ export class Faults {
   readonly #rules: RuleState[];
 
   constructor(rules: readonly FaultRule[]) {
-    this.#rules = rules.map(({ path, fault, skip = 0, times = Infinity, probability = 1, seed = 1 }) => ({
-      path,
-      fault,
-      skip,
-      times,
-      probability,
-      random: randomFrom(seed),
-    }));
+    this.#rules = rules.map(
+      ({ path = '', operation, fault, skip = 0, times = Infinity, probability = 1, seed = 1 }) => ({
+        fits: (actual, name) =>
+          (typeof path === 'string' ? actual.includes(path) : path.test(actual)) &&
+          (operation === undefined || operation === name),
+        fault,
+        skip,
+        times,
+        probability,
+        random: randomFrom(seed),
+      }),
+    );
   }
 
   /** The fault that meets a request, if one does. Counts the request. */
-  next(path: string): Fault | undefined {
+  next(path: string, operation?: string): Fault | undefined {
     for (const rule of this.#rules) {
-      if (!(typeof rule.path === 'string' ? path.includes(rule.path) : rule.path.test(path))) continue;
+      if (!rule.fits(path, operation)) continue;
       if (rule.skip > 0) {
         rule.skip--;
         continue;

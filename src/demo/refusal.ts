@@ -1,14 +1,16 @@
 // How the demo server says no.
 
-/** Thrown by a handler: becomes an answer with this status and a JSON body `{code, errorType, message}`. */
+/** Thrown by a handler: becomes an answer with this status and a JSON body `{code, errorType, title, message}`. */
 export class Refusal extends Error {
   readonly status: number;
   readonly errorType: string;
+  readonly title: string | undefined;
 
-  constructor(status: number, errorType: string, message: string) {
+  constructor(status: number, errorType: string, message: string, title?: string) {
     super(message);
     this.status = status;
     this.errorType = errorType;
+    this.title = title;
   }
 }
 

@@ -121,7 +121,7 @@ export class SeriesView<T, S extends Series<T> = Series<T>> {
 }
 
 /** Bisection for the first index that passes a test which all later ones pass, too; `length` if none does. */
-function firstIndex(length: number, passes: (index: number) => boolean): number {
+export function firstIndex(length: number, passes: (index: number) => boolean): number {
   let low = 0;
   let high = length;
   while (low < high) {

@@ -2,6 +2,7 @@
 
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { type Answer, bytesAnswer, jsonAnswer } from './answer.ts';
+import { pieces, rangeOf } from './byte-ranges.ts';
 import type { Catalog } from './catalog.ts';
 import type { DataSet, DemoFile } from './dataset.ts';
 import { Fields } from './fields.ts';
@@ -13,8 +14,6 @@ import { sameText } from './tokens.ts';
 export type StorageProvider = 'gcp' | 'aws' | 'azure';
 /** Path under which signed URLs lie. */
 export const STORAGE_PATH = '/storage/';
-
-const PIECE = 1 << 18;
 
 export class Storage {
   readonly #url: string;
@@ -136,7 +135,7 @@ function fileAnswer(file: DemoFile, headers: Record<string, string | string[] | 
   const asked = headers['x-ms-range'] ?? headers.range;
   const condition = headers['if-range'];
   if (typeof asked !== 'string' || (condition !== undefined && condition !== etag)) {
-    return { status: 200, headers: common, length: file.sizeBytes, body: () => pieces(file, 0, file.sizeBytes) };
+    return { status: 200, headers: common, length: file.sizeBytes, body: () => pieces(file.read!, 0, file.sizeBytes) };
   }
   const range = rangeOf(asked, file.sizeBytes);
   if (!range) {
@@ -147,22 +146,8 @@ function fileAnswer(file: DemoFile, headers: Record<string, string | string[] | 
     status: 206,
     headers: { ...common, 'content-range': `bytes ${range.start}-${range.end - 1}/${file.sizeBytes}` },
     length: range.end - range.start,
-    body: () => pieces(file, range.start, range.end),
+    body: () => pieces(file.read!, range.start, range.end),
   };
-}
-
-/** A single byte range of RFC 9110; undefined if the object has none of its bytes. */
-function rangeOf(header: string, size: number): { start: number; end: number } | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header);
-  if (!match || (match[1] === '' && match[2] === '')) return undefined;
-  const suffix = match[1] === '';
-  const start = suffix ? Math.max(0, size - Number(match[2])) : Number(match[1]);
-  const end = suffix || match[2] === '' ? size : Math.min(size, Number(match[2]) + 1);
-  return start < end ? { start, end } : undefined;
-}
-
-function* pieces(file: DemoFile, start: number, end: number): Iterable<Uint8Array> {
-  for (let at = start; at < end; at += PIECE) yield file.read!(at, Math.min(end, at + PIECE));
 }
 
 /** Errors of object storages are XML, not the API's JSON. */

@@ -2,28 +2,44 @@
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Answer, jsonAnswer } from './answer.ts';
-import { unauthorized } from './refusal.ts';
+import { Refusal, unauthorized } from './refusal.ts';
 
 const CLIENT_ID = 'neptune-cli';
 const ISSUER_PATH = '/auth/realms/neptune';
 /** Path of the refresh endpoint, as OpenID Connect places it below the issuer. */
-export const REFRESH_PATH = `${ISSUER_PATH}/protocol/openid-connect/token`;
+export const REFRESH_PATH = refreshPathOf(ISSUER_PATH);
+
+export interface TokenOptions {
+  /** Address that the API token names. */
+  url: string;
+  /** Lifetime of access tokens. */
+  seconds: number;
+  /** Address of the issuer that access tokens name. @default the URL's default realm */
+  issuer?: string;
+  /** `errorType` of the answer for a token that was good once. @default UNAUTHORIZED */
+  expiredError?: string;
+}
+
+export function refreshPathOf(issuerPath: string): string {
+  return `${issuerPath}/protocol/openid-connect/token`;
+}
 
 type Kind = 'Bearer' | 'Refresh';
 
 export class Tokens {
   /** What a user puts into NEPTUNE_API_TOKEN. */
   readonly apiToken: string;
-  readonly #url: string;
+  readonly #issuer: string;
   readonly #lifetime: number;
+  readonly #expiredError: string;
   readonly #secret = randomBytes(32);
   /** Tokens of an older generation are refused. */
   readonly #generation: Record<Kind, number> = { Bearer: 0, Refresh: 0 };
 
-  /** @param lifetime of access tokens, in seconds */
-  constructor(url: string, lifetime: number) {
-    this.#url = url;
-    this.#lifetime = lifetime;
+  constructor({ url, seconds, issuer, expiredError }: TokenOptions) {
+    this.#issuer = issuer ?? `${url}${ISSUER_PATH}`;
+    this.#lifetime = seconds;
+    this.#expiredError = expiredError ?? 'UNAUTHORIZED';
     const fields = { api_address: url, api_url: url, api_key: 'demo' };
     this.apiToken = Buffer.from(JSON.stringify(fields)).toString('base64');
   }
@@ -46,7 +62,8 @@ export class Tokens {
     if (form.get('grant_type') !== 'refresh_token') return refused('unsupported_grant_type', 'Unsupported grant_type');
     if (form.get('client_id') !== CLIENT_ID) return refused('invalid_client', 'Unknown client');
     if (Number.isNaN(Number(form.get('expires_in') ?? 0))) return refused('invalid_request', 'expires_in is no number');
-    if (!this.#isValid('Refresh', form.get('refresh_token') ?? '')) return refused('invalid_grant', 'Invalid token');
+    if (this.#stateOf('Refresh', form.get('refresh_token') ?? '') !== 'valid')
+      return refused('invalid_grant', 'Invalid token');
     return jsonAnswer({
       access_token: this.#issue('Bearer'),
       refresh_token: this.#issue('Refresh'),
@@ -59,7 +76,9 @@ export class Tokens {
   check(authorization: string | undefined): void {
     const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthorized('A bearer token is required.');
-    if (!this.#isValid('Bearer', token)) throw unauthorized('The access token is invalid or has ended.');
+    const state = this.#stateOf('Bearer', token);
+    if (state === 'expired') throw new Refusal(401, this.#expiredError, 'The access token has ended.');
+    if (state !== 'valid') throw unauthorized('The access token is invalid.');
   }
 
   #issue(typ: Kind): string {
@@ -69,7 +88,7 @@ export class Tokens {
       exp,
       iat: Math.floor(now),
       azp: CLIENT_ID,
-      iss: `${this.#url}${ISSUER_PATH}`,
+      iss: this.#issuer,
       typ,
       generation: this.#generation[typ],
     };
@@ -79,12 +98,13 @@ export class Tokens {
     return `${signed}.${this.#sign(signed)}`;
   }
 
-  #isValid(typ: Kind, token: string): boolean {
+  #stateOf(typ: Kind, token: string): 'valid' | 'expired' | 'invalid' {
     const [header, payload, signature] = token.split('.');
-    if (!payload || !signature || !sameText(this.#sign(`${header}.${payload}`), signature)) return false;
+    if (!payload || !signature || !sameText(this.#sign(`${header}.${payload}`), signature)) return 'invalid';
     // Signed by this server, so it is what #issue made.
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    return claims.typ === typ && claims.generation === this.#generation[typ] && claims.exp > Date.now() / 1000;
+    if (claims.typ !== typ) return 'invalid';
+    return claims.generation === this.#generation[typ] && claims.exp > Date.now() / 1000 ? 'valid' : 'expired';
   }
 
   #sign(text: string): string {

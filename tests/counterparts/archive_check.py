@@ -1,6 +1,9 @@
 """Compares an archive with what a demo server served, type-exactly, as pyarrow reads it. Prints each difference.
 
-usage: archive_check.py EXPECTED_FOLDER DATA_PATH FILES_PATH [--archived] [--previews]
+usage: archive_check.py EXPECTED_FOLDER DATA_PATH FILES_PATH [--archived] [--previews] [--models | --model_versions]
+
+EXPECTED_FOLDER is what tests/demo/expected.ts or tests/demo/neptune2-expected.ts writes; of the latter, `--models` and
+`--model_versions` compare what lies in the subfolder of that name with the archive's part for it.
 """
 
 import base64
@@ -11,6 +14,7 @@ import json
 import os
 import struct
 import sys
+import zipfile
 from decimal import Decimal
 
 import pyarrow as pa
@@ -48,7 +52,12 @@ TYPES = {
     "histogramSeries": ("histogram_series", "histogram_value"),
     "fileRef": ("file", "file_value"),
     "fileRefSeries": ("file_series", "file_value"),
+    "file": ("file", "file_value"),
+    "imageSeries": ("file_series", "file_value"),
+    "fileSet": ("file_set", "file_value"),
+    "artifact": ("artifact", "file_value"),
 }
+SCOPES = ["models", "model_versions"]
 VALUE_COLUMNS = [name for name in SCHEMA.names if name.endswith("_value")]
 
 
@@ -70,13 +79,26 @@ class Files:
     def __init__(self, root):
         self.root = os.path.realpath(root)
 
-    def content(self, path):
-        """Hash of a file, after a check that it lies below the folder."""
+    def content(self, kind, path):
+        """Hash of a file, after a check that it lies below the folder; of a set its members, of an artifact its list."""
         real = os.path.realpath(os.path.join(self.root, path))
         if not real.startswith(self.root + os.sep):
             return f"OUTSIDE {path}"
+        if kind == "file_set":
+            return self.members(real)
         with open(real, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+            content = file.read()
+        if kind == "artifact":
+            return json.loads(content) if os.path.basename(real) == "files_list.json" else f"NAMED {path}"
+        return hashlib.sha256(content).hexdigest()
+
+    def members(self, folder):
+        """The path of a set is a folder with one zip and nothing else; zips may differ, their members may not."""
+        names = os.listdir(folder)
+        if len(names) != 1:
+            return f"{len(names)} FILES IN {folder}"
+        with zipfile.ZipFile(os.path.join(folder, names[0])) as archive:
+            return sorted((name, hashlib.sha256(archive.read(name)).hexdigest()) for name in archive.namelist())
 
 
 def expected_rows(run, points, previews):
@@ -86,9 +108,20 @@ def expected_rows(run, points, previews):
         name, kind = attribute["name"], attribute["type"]
         if kind == "floatSeries":
             rows[name] = float_rows(attribute["count"], points, previews)
+        for path, type_, value in attribute.get("rows", []):
+            # Neptune 2's references, which the archive has as single values.
+            rows[path] = [(type_, None, None, sorted(value) if type_ == "string_set" else value)]
         if kind not in TYPES or kind == "floatSeries":
             continue
-        if "steps" in attribute:
+        if kind == "imageSeries":
+            # Their step is the index, and there is no time, as in archives of the official exporter.
+            hashes = [image["sha256"] for image in attribute["values"]]
+            rows[name] = [("file_series", Decimal(index), None, found) for index, found in enumerate(hashes)]
+        elif kind == "fileSet":
+            rows[name] = [("file_set", None, None, sorted(map(tuple, attribute["members"])))]
+        elif kind == "artifact":
+            rows[name] = [("artifact", None, None, attribute["files"])]
+        elif "steps" in attribute:
             steps, times = doubles(attribute["steps"]), doubles(attribute["timestamps"])
             values = [point_value(kind, value) for value in attribute["values"]]
             rows[name] = [(TYPES[kind][0], micro(s), int(t), v) for s, t, v in zip(steps, times, values)]
@@ -113,7 +146,7 @@ def scalar_value(kind, value):
         return int(value)
     if kind == "stringSet":
         return sorted(value)
-    return value["sha256"] if kind == "fileRef" else value
+    return value["sha256"] if kind in ("fileRef", "file") else value
 
 
 def point_value(kind, value):
@@ -140,9 +173,9 @@ def archive_rows(table, files, problems):
             value = sorted(value)
         elif kind == "histogram_series":
             value = (value["type"], [bits(x) for x in value["edges"]], [bits(x) for x in value["values"]])
-        elif kind in ("file", "file_series"):
+        elif column == "file_value":
             path = value and value["path"]
-            value = None if path is None else files.content(path)
+            value = None if path is None else files.content(kind, path)
         rows[row["attribute_path"]].append((kind, row["step"], row["timestamp"], value))
     return rows
 
@@ -160,11 +193,14 @@ def compare(run_id, expected, found, problems):
 def main():
     folder, data, files_path = sys.argv[1:4]
     archived, previews = "--archived" in sys.argv, "--previews" in sys.argv
+    scope = [name for name in SCOPES if f"--{name}" in sys.argv]
+    folder = os.path.join(folder, *scope)
     problems = []
     with open(os.path.join(folder, "expected.json"), encoding="utf-8") as file:
         project = json.load(file)
+    id_attribute = project.get("idAttribute", "sys/custom_run_id")
     tables = {}
-    for path in sorted(glob.glob(os.path.join(glob.escape(data), "*", "*.parquet"))):
+    for path in sorted(glob.glob(os.path.join(glob.escape(data), "*", *scope, "*.parquet"))):
         if not pq.read_schema(path).remove_metadata().equals(SCHEMA, check_metadata=False):
             problems.append(f"schema of {path}: {pq.read_schema(path)}")
             continue
@@ -178,10 +214,10 @@ def main():
     with open(os.path.join(folder, "points.bin"), "rb") as points:
         for run in project["runs"]:
             values = {a["name"]: a.get("value") for a in run["attributes"]}
-            run_id = values["sys/custom_run_id"]
+            run_id = values[id_attribute]
             expected = expected_rows(run, points, previews)
             parts = tables.pop((project["project"], run_id), None)
-            if values.get("sys/archived") is True and not archived:
+            if run.get("hidden", values.get("sys/archived") is True) and not archived:
                 if parts is not None:
                     problems.append(f"the archived run {run_id!r} is there")
                 continue

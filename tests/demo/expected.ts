@@ -23,7 +23,7 @@ export async function writeExpected(project: DemoProject, folder: string): Promi
     })),
   }));
   await writeFile(join(folder, 'expected.json'), JSON.stringify({ project: project.path, runs }));
-  await pipeline(series.flatMap(columns), createWriteStream(join(folder, 'points.bin')));
+  await pipeline(series.flatMap(floatColumns), createWriteStream(join(folder, 'points.bin')));
 }
 
 function contentOf(attribute: DemoAttribute, series: FloatSeries[]): Record<string, unknown> {
@@ -70,7 +70,8 @@ function fileOf(file: DemoFile): unknown {
   return { path: file.path, size: file.sizeBytes, mime: file.mimeType, sha256: sha256 ?? null };
 }
 
-function columns(series: FloatSeries): Buffer[] {
+/** The parts of `points.bin` for a series. */
+export function floatColumns(series: FloatSeries): Buffer[] {
   const column = (value: (index: number) => number) =>
     Buffer.from(Float64Array.from({ length: series.length }, (_, index) => value(index)).buffer);
   return [
@@ -81,6 +82,6 @@ function columns(series: FloatSeries): Buffer[] {
   ];
 }
 
-function doubles(values: readonly number[]): string {
+export function doubles(values: readonly number[]): string {
   return Buffer.from(Float64Array.from(values).buffer).toString('base64');
 }
