@@ -1,6 +1,6 @@
 // Looks whether the downloaded files of a run are there, and as long as they should be.
 
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { forEachLimited } from '../http/limits.ts';
@@ -16,13 +16,20 @@ export interface FileTotals {
   bytes: number | null;
   /** Files that were never had: the server had none, or it could not be fetched. */
   missing: number;
+  /** Files that were left out by choice, for their size. */
+  skipped: number;
+  skippedBytes: number;
   /** Files that the archive names, but the folder doesn't have, or with another size. */
   damaged: number;
 }
 
+export function noFiles(): FileTotals {
+  return { count: 0, bytes: 0, missing: 0, skipped: 0, skippedBytes: 0, damaged: 0 };
+}
+
 /** Counts the files of one run. */
 export class FolderCheck {
-  readonly totals: FileTotals = { count: 0, bytes: 0, missing: 0, damaged: 0 };
+  readonly totals: FileTotals = noFiles();
   /** What is wrong with one damaged file. */
   damage: string | undefined;
   readonly #folder: string | undefined;
@@ -33,6 +40,11 @@ export class FolderCheck {
    */
   constructor(filesPath: string | undefined, project: string) {
     this.#folder = filesPath === undefined ? undefined : join(filesPath, project);
+  }
+
+  addSkipped(files: readonly { bytes: number }[]): void {
+    this.totals.skipped += files.length;
+    for (const { bytes } of files) this.totals.skippedBytes += bytes;
   }
 
   /** Adds files. `path` is that in the archive, `bytes` the size that a manifest tells. */
@@ -66,6 +78,8 @@ export class FolderCheck {
 
 async function sizeOf(path: string): Promise<number | undefined> {
   const found = await stat(path).catch(() => undefined);
-  // A set of files of Neptune 2 may be a folder; its size isn't told here.
-  return found && (found.isFile() ? found.size : 0);
+  if (!found?.isDirectory()) return found?.size;
+  // A set of files of Neptune 2: its row names the folder.
+  const sizes = await Promise.all((await readdir(path)).map((name) => sizeOf(join(path, name))));
+  return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
 }

@@ -10,11 +10,21 @@ import { cutToBytes, diskName, nameDigest, safeCharacters, utf8Length } from './
 /** Leaves room for a digest, an extension and a downloader's suffix within the 255 bytes of a name. */
 const MAX_PART_BYTES = 200;
 /** Of the path below the project's folder; Linux takes 4,096 in all. */
-const MAX_PATH_BYTES = 2048;
-const ENDS_LIKE_DIGEST = /-[0-9a-f]{16}$/;
+export const MAX_PATH_BYTES = 2048;
+export const ENDS_LIKE_DIGEST = /-[0-9a-f]{16}$/;
 /** Names that Windows keeps for devices, whatever their extension. */
 const DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 const LIKE_STEP = /^step_-?\d+_\d{6}$/i;
+
+/** Says where each file of a run goes. */
+export interface FileNames {
+  /**
+   * Path below the project's folder, with `/` on every system.
+   * @param options.step micro-steps, for a file series
+   * @param options.mimeType of this file, where the attribute was announced without one, or as a series
+   */
+  relativePath(attributePath: string, options?: { step?: bigint; mimeType?: string }): string;
+}
 
 interface FileAttribute {
   path: string;
@@ -44,7 +54,7 @@ export interface FileNamerOptions {
  * would be another's too, also where a file system ignores case, or where a file would lie in place of a folder.
  * The outcome depends on the set of attributes only, not on their order.
  */
-export class FileNamer {
+export class FileNamer implements FileNames {
   readonly #directory: string;
   readonly #runFolder: string;
   readonly #attributes: ReadonlyMap<string, FileAttribute>;
@@ -57,11 +67,6 @@ export class FileNamer {
     this.#marked = findClashes([...this.#attributes.values()]);
   }
 
-  /**
-   * Path below the project's folder, with `/` on every system.
-   * @param options.step micro-steps, for a file series
-   * @param options.mimeType of this file, where the attribute was announced without one, or as a series
-   */
   relativePath(attributePath: string, options: { step?: bigint; mimeType?: string } = {}): string {
     const attribute = this.#attributes.get(attributePath);
     // An attribute that nobody announced may clash with anything.

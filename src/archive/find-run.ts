@@ -2,17 +2,18 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RegistryScope } from '../model/runs.ts';
 import { readManifest } from './manifest.ts';
-import { diskName, partName } from './names.ts';
+import { diskName, partName, runsFolder } from './names.ts';
 import type { ArchiveRun, Manifest } from './types.ts';
 
 /** Path of the journal that stands beside a manifest while the run's export is under way, or while it is partial. */
-export function journalPath(dataPath: string, projectId: string, runId: string): string {
-  return journalOf(join(dataPath, diskName(projectId)), diskName(runId));
+export function journalPath(dataPath: string, projectId: string, runId: string, scope?: RegistryScope): string {
+  return journalOf(runsFolder(dataPath, projectId, scope), diskName(runId));
 }
 
-function journalOf(projectDirectory: string, run: string): string {
-  return join(projectDirectory, '_runs', `${run}.downloads.jsonl`);
+function journalOf(directory: string, run: string): string {
+  return join(directory, '_runs', `${run}.downloads.jsonl`);
 }
 
 /** True if our export of a run ended between its part_0 and its manifest: it must be done again. */
@@ -29,12 +30,13 @@ export async function findRun(
   dataPath: string,
   projectId: string,
   runId: string,
+  scope?: RegistryScope,
 ): Promise<{ manifest?: Manifest } | undefined> {
-  const part = join(dataPath, diskName(projectId), partName(diskName(runId), 0));
+  const part = join(runsFolder(dataPath, projectId, scope), partName(diskName(runId), 0));
   if (!(await isFile(part))) return undefined;
-  const manifest = await readManifest(dataPath, projectId, runId);
+  const manifest = await readManifest(dataPath, projectId, runId, scope);
   if (manifest) return { manifest };
-  return (await isFile(journalPath(dataPath, projectId, runId))) ? undefined : {};
+  return (await isFile(journalPath(dataPath, projectId, runId, scope))) ? undefined : {};
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -6,21 +6,23 @@ import { dirname, join } from 'node:path';
 import { EXPORT_CLASSES, isAttributeType } from '../model/attributes.ts';
 import { onDisk } from '../model/disk-error.ts';
 import { ExporterError } from '../model/errors.ts';
-import { diskName } from './names.ts';
+import type { RegistryScope } from '../model/runs.ts';
+import { diskName, runsFolder } from './names.ts';
 import { MANIFEST_VERSION, type Manifest } from './types.ts';
 
 const FORMAT = 'neptune-exporter-run';
 const FOLDER = '_runs';
+const SCOPES: readonly RegistryScope[] = ['models', 'model_versions'];
 
-/** Path of a run's manifest. `projectDirectory` is the project's folder, `run` the run's disk name. */
-export function manifestPath(projectDirectory: string, run: string): string {
-  return join(projectDirectory, FOLDER, `${run}.json`);
+/** Path of a run's manifest. `directory` holds the run's parts, `run` is the run's disk name. */
+export function manifestPath(directory: string, run: string): string {
+  return join(directory, FOLDER, `${run}.json`);
 }
 
-/** Disk names of the runs of a project that have a manifest, sorted. */
-export async function manifestRuns(projectDirectory: string): Promise<string[]> {
+/** Disk names of the runs in a folder that have a manifest, sorted. */
+export async function manifestRuns(directory: string): Promise<string[]> {
   // An archive of the official exporter has no such folder.
-  const names = await readdir(join(projectDirectory, FOLDER)).catch(() => []);
+  const names = await readdir(join(directory, FOLDER)).catch(() => []);
   return names
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .map((name) => name.slice(0, -'.json'.length))
@@ -32,7 +34,8 @@ export async function manifestRuns(projectDirectory: string): Promise<string[]> 
  * @throws ExporterError `disk`
  */
 export async function writeManifest(dataPath: string, manifest: Manifest): Promise<void> {
-  const path = manifestPath(join(dataPath, diskName(manifest.projectId)), diskName(manifest.runId));
+  const { projectId, runId, scope } = manifest;
+  const path = manifestPath(runsFolder(dataPath, projectId, scope), diskName(runId));
   const temporary = `${path}.tmp`;
   await onDisk(async () => {
     await mkdir(dirname(path), { recursive: true });
@@ -57,8 +60,13 @@ export async function writeManifest(dataPath: string, manifest: Manifest): Promi
  * Reads a run's manifest, undefined if it has none. Fields that this version doesn't know are kept as they are.
  * @throws ExporterError `archive` if it isn't a manifest, is damaged, or has a newer format
  */
-export function readManifest(dataPath: string, projectId: string, runId: string): Promise<Manifest | undefined> {
-  return readManifestFile(manifestPath(join(dataPath, diskName(projectId)), diskName(runId)));
+export function readManifest(
+  dataPath: string,
+  projectId: string,
+  runId: string,
+  scope?: RegistryScope,
+): Promise<Manifest | undefined> {
+  return readManifestFile(manifestPath(runsFolder(dataPath, projectId, scope), diskName(runId)));
 }
 
 /** Reads the manifest at a path. Otherwise like `readManifest`. */
@@ -104,6 +112,7 @@ function checkManifest(manifest: Record<string, unknown>, check: Checker): void 
   check.oneOf(manifest.status, ['complete', 'partial'], 'status');
   for (const name of ['projectId', 'runId', 'writtenBy', 'writtenAt']) check.text(manifest[name], name);
   check.optional(manifest.sysId, (value) => check.text(value, 'sysId'));
+  check.optional(manifest.scope, (value) => check.oneOf(value, SCOPES, 'scope'));
   check.optional(manifest.modifiedAt, (value) => check.number(value, 'modifiedAt'));
   const source = check.object(manifest.source, 'source');
   check.text(source.name, 'source.name');
@@ -120,8 +129,10 @@ function checkManifest(manifest: Record<string, unknown>, check: Checker): void 
     check.attributeType(file.attributeType, `${where}.attributeType`);
     check.optional(file.step, (value) => check.step(value, `${where}.step`));
     if (file.path !== null) check.relativePath(file.path, `${where}.path`);
+    check.optional(file.details, (value) => check.textMap(value, `${where}.details`));
     checkContent(file, where, check);
   });
+  check.optional(manifest.skippedFiles, (value) => checkSkippedFiles(value, check));
   for (const [type, count] of Object.entries(check.object(manifest.counts, 'counts'))) {
     check.attributeType(type, 'a key of counts');
     const { attributes, rows } = check.object(count, `counts.${type}`);
@@ -137,6 +148,15 @@ function checkManifest(manifest: Record<string, unknown>, check: Checker): void 
   });
 }
 
+function checkSkippedFiles(files: unknown, check: Checker): void {
+  check.list(files, 'skippedFiles', (file, where) => {
+    check.text(file.attributePath, `${where}.attributePath`);
+    check.attributeType(file.attributeType, `${where}.attributeType`);
+    check.optional(file.step, (value) => check.step(value, `${where}.step`));
+    check.count(file.bytes, `${where}.bytes`);
+  });
+}
+
 function checkSelection(selection: Record<string, unknown>, check: Checker): void {
   if (selection.attributes !== 'all') {
     const { regex, names } = check.object(selection.attributes, 'selection.attributes');
@@ -147,6 +167,8 @@ function checkSelection(selection: Record<string, unknown>, check: Checker): voi
     check.oneOf(name, EXPORT_CLASSES, 'selection.classes');
   }
   check.boolean(selection.previews, 'selection.previews');
+  check.optional(selection.excluded, (value) => check.texts(value, 'selection.excluded'));
+  check.optional(selection.maxFileSize, (value) => check.count(value, 'selection.maxFileSize'));
 }
 
 function checkContent(file: Record<string, unknown>, where: string, check: Checker): void {
@@ -184,6 +206,10 @@ class Checker {
   texts(value: unknown, where: string): string[] {
     if (Array.isArray(value)) return value.map((entry) => this.text(entry, where));
     throw damaged(this.#path, `${where} is not a list`);
+  }
+
+  textMap(value: unknown, where: string): void {
+    for (const [key, entry] of Object.entries(this.object(value, where))) this.text(entry, `${where}.${key}`);
   }
 
   boolean(value: unknown, where: string): void {

@@ -1,6 +1,8 @@
 // Names on disk: folders and parts of projects and runs. Contract with the official exporter, see docs/archive-format.md.
 
+import { join } from 'node:path';
 import { blake2b } from '@noble/hashes/blake2.js';
+import type { RegistryScope } from '../model/runs.ts';
 
 /** What every file system takes for one name, in bytes of UTF-8. */
 const MAX_NAME_BYTES = 255;
@@ -73,4 +75,13 @@ export function parsePartName(name: string): { run: string; part: number } | und
   return match ? { run: match[1]!, part: Number(match[2]) } : undefined;
 }
 
-export { FileNamer, type FileNamerOptions, foldCase, plainRunFolder } from './file-names.ts';
+/**
+ * The folder that holds the parts of a project's runs; with a scope, of its models or model versions. Rule of the
+ * official exporter.
+ */
+export function runsFolder(dataPath: string, projectId: string, scope?: RegistryScope): string {
+  return join(dataPath, diskName(projectId), ...(scope === undefined ? [] : [scope]));
+}
+
+export { FileNamer, type FileNamerOptions, type FileNames, foldCase, plainRunFolder } from './file-names.ts';
+export { Neptune2FileNamer, type Neptune2FileNamerOptions, POINT_NAME } from './neptune2-file-names.ts';

@@ -1,12 +1,12 @@
 // Opens an archive, ours or the official exporter's: its projects, runs, and what each run holds.
 
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 
 import { type AttributeType, SCALAR_TYPES } from '../model/attributes.ts';
 import type { Batch, ScalarRow } from '../model/batches.ts';
 import { ExporterError } from '../model/errors.ts';
-import type { RunInfo } from '../model/runs.ts';
+import type { RegistryScope, RunInfo } from '../model/runs.ts';
 import { manifestPath, manifestRuns, readManifestFile } from './manifest.ts';
 import { diskName, parsePartName, partName } from './names.ts';
 import { TEXT } from './parquet/column-reader.ts';
@@ -32,10 +32,25 @@ export interface Archive {
 }
 
 /**
- * Opens an archive.
+ * Opens an archive: of runs, or with a scope, of the models or model versions that the folder may hold as well.
  * @throws ExporterError `archive` if the folder isn't one
  */
-export async function openArchive(dataPath: string): Promise<Archive> {
+export async function openArchive(dataPath: string, options: { scope?: RegistryScope } = {}): Promise<Archive> {
+  const found = await findArchive(dataPath, options);
+  if (found) return found;
+  const things = options.scope === undefined ? 'runs' : THINGS[options.scope];
+  const isEmpty = (await readdir(dataPath)).length === 0;
+  throw notAnArchive(`The folder ${dataPath} is ${isEmpty ? 'empty' : `not an archive of ${things}`}.`);
+}
+
+/**
+ * Like `openArchive`, but undefined if the folder, which must be there, holds nothing of the kind.
+ * @throws ExporterError `archive` if there is no such folder
+ */
+export async function findArchive(
+  dataPath: string,
+  { scope }: { scope?: RegistryScope } = {},
+): Promise<Archive | undefined> {
   const names = await readdir(dataPath).catch((error: NodeJS.ErrnoException) => {
     const what =
       error.code === 'ENOENT' ? 'There is no folder' : error.code === 'ENOTDIR' ? 'Not a folder:' : undefined;
@@ -43,17 +58,16 @@ export async function openArchive(dataPath: string): Promise<Archive> {
   });
   const projects: ArchiveProject[] = [];
   for (const name of names.sort()) {
-    const directory = join(dataPath, name);
-    const projectId = await projectIdOf(directory);
-    if (projectId !== undefined) projects.push({ directory, diskName: name, projectId });
+    const directory = scope === undefined ? join(dataPath, name) : join(dataPath, name, scope);
+    const projectId = await projectIdOf(directory, name);
+    if (projectId === undefined) continue;
+    projects.push({ directory, diskName: name, projectId, ...(scope === undefined ? {} : { scope }) });
   }
-  if (projects.length === 0) {
-    throw notAnArchive(
-      names.length === 0 ? `The folder ${dataPath} is empty.` : `The folder ${dataPath} is not an archive of runs.`,
-    );
-  }
+  if (projects.length === 0) return undefined;
   return { dataPath, projects: () => projects, runs: listRuns };
 }
+
+const THINGS: Record<RegistryScope, string> = { models: 'models', model_versions: 'model versions' };
 
 function notAnArchive(message: string): ExporterError {
   const hint = 'Give the folder that an export wrote its data to, by default ./exports/data.';
@@ -83,7 +97,7 @@ async function partNumbers(directory: string): Promise<Map<string, number[]>> {
  * Real id of the project whose runs lie in a folder, undefined if there are none. If no run's part_0 can be read, a
  * manifest says it; the folder's name stands in where there is none. What is damaged is told when the runs are listed.
  */
-async function projectIdOf(directory: string): Promise<string | undefined> {
+async function projectIdOf(directory: string, name: string): Promise<string | undefined> {
   const runs = await partNumbers(directory);
   if (runs.size === 0) return undefined;
   for (const [run, parts] of runs) {
@@ -95,7 +109,7 @@ async function projectIdOf(directory: string): Promise<string | undefined> {
     const manifest = await unlessDamaged(readManifestFile(manifestPath(directory, run)));
     if (manifest) return manifest.projectId;
   }
-  return basename(directory);
+  return name;
 }
 
 /** What a task gives, undefined if it finds a damaged archive. */
@@ -132,11 +146,12 @@ async function openRun(project: ArchiveProject, run: string, parts: number[]): P
     if (!parts.includes(part)) throw incomplete(`The part ${partName(run, part)} of a run is missing`, project);
   }
   const ids = await readIds(join(project.directory, partName(run, 0)), run);
-  if (manifest && !describes(manifest, ids, parts.length)) {
+  if (manifest && !(manifest.scope === project.scope && describes(manifest, ids, parts.length))) {
     throw incomplete(`The manifest of the run ${ids.runId} is of another run, or of an earlier export`, project);
   }
   return {
     project,
+    ...(project.scope === undefined ? {} : { scope: project.scope }),
     diskName: run,
     projectId: ids.projectId,
     runId: ids.runId,

@@ -3,7 +3,7 @@
 import { type AttributeType, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
 import { ExporterError } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
-import { type FileTotals, FolderCheck } from './file-check.ts';
+import { type FileTotals, FolderCheck, noFiles } from './file-check.ts';
 import { isInterrupted } from './find-run.ts';
 import { diskName } from './names.ts';
 import { INT64 } from './parquet/column-reader.ts';
@@ -23,6 +23,8 @@ export interface SummaryOptions {
   projects?: readonly string[];
   /** Only these run ids. */
   runs?: readonly string[];
+  /** Told of each project and run that is asked for and isn't there; without it the first one is thrown. */
+  onMissing?: (what: 'project' | 'run', id: string, error: ExporterError) => void;
 }
 
 /** Everything in here can be written as JSON: steps are decimal text, times ISO 8601, counts and bytes numbers. */
@@ -81,11 +83,11 @@ export async function summarise(archive: Archive, options: SummaryOptions = {}):
     .projects()
     .filter((project) => options.projects === undefined || options.projects.some((id) => isProject(project, id)));
   const found = options.projects?.filter((id) => wanted.some((project) => isProject(project, id)));
-  mustHave(options.projects, new Set(found), 'project', archive.dataPath);
+  mustHave(options.projects, new Set(found), 'project', archive.dataPath, options.onMissing);
   const seen = new Set<string>();
   const projects: ProjectSummary[] = [];
   for (const project of wanted) projects.push(await summariseProject(archive, project, options, seen));
-  mustHave(options.runs, seen, 'run', archive.dataPath);
+  mustHave(options.runs, seen, 'run', archive.dataPath, options.onMissing);
   const totals = projects.reduce<Totals>((sum, project) => add(sum, project), emptyTotals());
   return {
     dataPath: archive.dataPath,
@@ -100,12 +102,20 @@ function isProject(project: ArchiveProject, id: string): boolean {
   return project.projectId === id || project.diskName === diskName(id);
 }
 
-function mustHave(asked: readonly string[] | undefined, found: ReadonlySet<string>, what: string, path: string): void {
-  const lost = asked?.find((id) => !found.has(id));
-  if (lost === undefined) return;
-  throw new ExporterError('archive', `The archive ${path} has no ${what} ${lost}.`, {
-    hint: `Without the option, the summary lists every ${what}.`,
-  });
+function mustHave(
+  asked: readonly string[] = [],
+  found: ReadonlySet<string>,
+  what: 'project' | 'run',
+  path: string,
+  onMissing: SummaryOptions['onMissing'],
+): void {
+  for (const lost of asked.filter((id) => !found.has(id))) {
+    const error = new ExporterError('archive', `The archive ${path} has no ${what} ${lost}.`, {
+      hint: `Without the option, the summary lists every ${what}.`,
+    });
+    if (!onMissing) throw error;
+    onMissing(what, lost, error);
+  }
 }
 
 async function summariseProject(
@@ -172,8 +182,10 @@ async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Pro
       }
     });
   }
-  if (run.manifest) await tally.files.addAll(run.manifest.files);
-  else await readUnrecorded(run, tally);
+  if (run.manifest) {
+    await tally.files.addAll(run.manifest.files);
+    tally.files.addSkipped(run.manifest.skippedFiles ?? []);
+  } else await readUnrecorded(run, tally);
   return tally;
 }
 
@@ -353,7 +365,7 @@ function emptyTotals(): Totals {
     records: 0,
     emptyRows: 0,
     parquet: { files: 0, bytes: 0 },
-    files: { count: 0, bytes: 0, missing: 0, damaged: 0 },
+    files: noFiles(),
   };
 }
 
@@ -375,6 +387,8 @@ function add(left: Totals, right: Totals): Totals {
       count: left.files.count + right.files.count,
       bytes: leftBytes === null || rightBytes === null ? null : leftBytes + rightBytes,
       missing: left.files.missing + right.files.missing,
+      skipped: left.files.skipped + right.files.skipped,
+      skippedBytes: left.files.skippedBytes + right.files.skippedBytes,
       damaged: left.files.damaged + right.files.damaged,
     },
   };

@@ -80,12 +80,14 @@ export interface Manifest {
   failures: Failure[];
 }
 
-/** A folder of the archive that holds the runs of one project. */
+/** A folder of the archive that holds the runs of one project, or its models, or its model versions. */
 export interface ArchiveProject {
   /** Absolute path. */
   directory: string;
-  /** Folder name, also the name of the project's files folder. */
+  /** The project's disk name, also the name of its files folder. */
   diskName: string;
+  /** Absent where it is of runs. */
+  scope?: RegistryScope;
   /** The folder's name if all runs are so damaged that none says the id. */
   projectId: string;
 }
@@ -93,6 +95,8 @@ export interface ArchiveProject {
 /** A run that the archive holds: its part_0 is there. */
 export interface ArchiveRun {
   project: ArchiveProject;
+  /** Absent for a run. */
+  scope?: RegistryScope;
   /** Disk name of the run, the parts' name before `_part_`. */
   diskName: string;
   projectId: string;

@@ -8,8 +8,9 @@ import { type Batch, rowCount } from '../model/batches.ts';
 import { diskError, onDisk } from '../model/disk-error.ts';
 import { ExporterError } from '../model/errors.ts';
 import { words } from '../model/int64.ts';
+import type { RegistryScope } from '../model/runs.ts';
 import { MAX_MICRO, stepText } from '../model/steps.ts';
-import { diskName, parsePartName, partName } from './names.ts';
+import { diskName, parsePartName, partName, runsFolder } from './names.ts';
 import { ParquetFileWriter } from './parquet/file-writer.ts';
 import { RowGroup } from './parquet/row-group.ts';
 import type { ManifestPart, TypeCount } from './types.ts';
@@ -23,6 +24,8 @@ export interface RunWriterOptions {
   dataPath: string;
   projectId: string;
   runId: string;
+  /** For a model or a model version. */
+  scope?: RegistryScope;
   /** Size on disk after which the next part is begun. @default 50 MiB */
   partBytes?: number;
   /**
@@ -54,7 +57,7 @@ export interface WrittenRun {
  * unusable but for `abort`, except for `unsupported`, which leaves nothing of the refused batch.
  */
 export class RunWriter {
-  /** Folder of the project. */
+  /** Folder of the parts. */
   readonly directory: string;
   /** Disk name of the run. */
   readonly diskName: string;
@@ -74,7 +77,7 @@ export class RunWriter {
 
   private constructor(options: RunWriterOptions) {
     this.#options = options;
-    this.directory = join(options.dataPath, diskName(options.projectId));
+    this.directory = runsFolder(options.dataPath, options.projectId, options.scope);
     this.diskName = diskName(options.runId);
     this.#partBytes = options.partBytes ?? PART_BYTES;
     this.#rowGroupBytes = options.rowGroupBytes ?? ROW_GROUP_BYTES;

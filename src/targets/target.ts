@@ -61,7 +61,7 @@ export interface OpenOptions extends RunContent {
   filesDirectory: string;
   /** What the files should be, by the same paths, as far as the archive says it. */
   files?: ReadonlyMap<string, ExpectedFile>;
-  /** Attributes of which the export could not get all: what they lack is reported already. */
+  /** Attributes of which the export could not, or should not, get all: what they lack is reported already. */
   failedAttributes?: ReadonlySet<string>;
   /** What was seen on the way out of the archive already; told with the target's own. */
   alterations?: readonly Alteration[];

@@ -2,17 +2,24 @@
 
 import { appendFileSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
+import { isSafeRelativePath } from '../archive/manifest.ts';
 import { diskError, onDisk } from '../model/disk-error.ts';
 import { fileHash } from '../targets/file-hash.ts';
 
-interface Entry {
+/** A file that is whole at its place. */
+export interface JournalFile {
   /** Below the project's files folder. */
   path: string;
-  /** RemoteFile.origin. */
-  origin: string;
   bytes: number;
   sha256: string;
+  /** DownloadedFile.details. */
+  details?: Record<string, string>;
+}
+
+interface Entry extends JournalFile {
+  /** RemoteFile.origin. */
+  origin: string;
 }
 
 /**
@@ -22,12 +29,17 @@ interface Entry {
 export class DownloadJournal {
   readonly #file: string;
   readonly #folder: string;
-  readonly #entries: Map<string, Entry>;
+  readonly #byPath = new Map<string, Entry>();
+  /** By folder and origin. */
+  readonly #inFolder = new Map<string, Entry>();
 
-  private constructor(file: string, folder: string, entries: Map<string, Entry>) {
+  private constructor(file: string, folder: string, entries: Entry[]) {
     this.#file = file;
     this.#folder = folder;
-    this.#entries = entries;
+    for (const entry of entries) {
+      this.#byPath.set(entry.path, entry);
+      this.#inFolder.set(inFolder(posix.dirname(entry.path), entry.origin), entry);
+    }
   }
 
   /**
@@ -44,25 +56,35 @@ export class DownloadJournal {
       await mkdir(dirname(file), { recursive: true });
       await appendFile(file, '');
     });
-    const entries = new Map<string, Entry>();
-    for (const line of text.split('\n')) {
-      const entry = parse(line);
-      if (entry) entries.set(entry.path, entry);
-    }
-    return new DownloadJournal(file, folder, entries);
+    return new DownloadJournal(
+      file,
+      folder,
+      text.split('\n').flatMap((line) => parse(line) ?? []),
+    );
   }
 
   /** The file, if an earlier process fetched just this content to just this place, and it is still there unharmed. */
-  async find(path: string, origin: string): Promise<{ bytes: number; sha256: string } | undefined> {
-    const entry = this.#entries.get(path);
-    if (entry?.origin !== origin) return undefined;
-    const target = join(this.#folder, path);
-    const there = await stat(target).catch(() => undefined);
-    if (!there?.isFile() || there.size !== entry.bytes) return undefined;
-    return (await fileHash(target)) === entry.sha256 ? { bytes: entry.bytes, sha256: entry.sha256 } : undefined;
+  find(path: string, origin: string): Promise<JournalFile | undefined> {
+    const entry = this.#byPath.get(path);
+    return this.#unharmed(entry?.origin === origin ? entry : undefined);
   }
 
-  add(entry: Entry): void {
+  /** Like `find`, for a file whose name in its folder only the server knows. */
+  findIn(folder: string, origin: string): Promise<JournalFile | undefined> {
+    return this.#unharmed(this.#inFolder.get(inFolder(folder, origin)));
+  }
+
+  async #unharmed(entry: Entry | undefined): Promise<JournalFile | undefined> {
+    if (!entry) return undefined;
+    const { origin: _, ...file } = entry;
+    const target = join(this.#folder, file.path);
+    const there = await stat(target).catch(() => undefined);
+    if (!there?.isFile() || there.size !== file.bytes) return undefined;
+    return (await fileHash(target)) === file.sha256 ? file : undefined;
+  }
+
+  add(file: JournalFile, origin: string): void {
+    const entry: Entry = { ...file, origin };
     try {
       appendFileSync(this.#file, `${JSON.stringify(entry)}\n`);
     } catch (error) {
@@ -75,14 +97,23 @@ export class DownloadJournal {
   }
 }
 
+function inFolder(folder: string, origin: string): string {
+  return `${folder}\0${origin}`;
+}
+
 /** Undefined for a line that was cut by the end of its process. */
 function parse(line: string): Entry | undefined {
   try {
-    const { path, origin, bytes, sha256 } = JSON.parse(line) as Record<string, unknown>;
+    const { path, origin, bytes, sha256, details } = JSON.parse(line) as Record<string, unknown>;
     const whole =
       typeof path === 'string' && typeof origin === 'string' && typeof bytes === 'number' && typeof sha256 === 'string';
-    return whole ? { path, origin, bytes, sha256 } : undefined;
+    if (!whole || !isSafeRelativePath(path)) return undefined;
+    return { path, origin, bytes, sha256, ...(isTextMap(details) ? { details } : {}) };
   } catch {
     return undefined;
   }
+}
+
+function isTextMap(value: unknown): value is Record<string, string> {
+  return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string');
 }

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { findRun, journalPath } from '../archive/find-run.ts';
 import { writeManifest } from '../archive/manifest.ts';
-import { diskName, FileNamer } from '../archive/names.ts';
-import { MANIFEST_VERSION, type Manifest } from '../archive/types.ts';
+import { diskName, FileNamer, type FileNames, Neptune2FileNamer } from '../archive/names.ts';
+import { MANIFEST_VERSION, type Manifest, type SkippedFile } from '../archive/types.ts';
 import { RunWriter } from '../archive/writer.ts';
 import type { FileType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
@@ -14,7 +14,7 @@ import type { RemoteFile, Source } from '../sources/source.ts';
 import { DownloadJournal } from './download-journal.ts';
 import { FileRows } from './file-rows.ts';
 import type { RunFolders } from './run-folders.ts';
-import { recordSelection } from './selection-record.ts';
+import { coversSelection, recordSelection } from './selection-record.ts';
 import type { WriteBudget } from './write-budget.ts';
 
 export interface RunExportOptions {
@@ -25,6 +25,16 @@ export interface RunExportOptions {
   writtenBy: string;
   folders: RunFolders;
   budget: WriteBudget;
+}
+
+/** What a run came to. */
+export interface FinishedRun {
+  rows: number;
+  files: number;
+  bytes: number;
+  skippedFiles: number;
+  skippedBytes: number;
+  failures: Failure[];
 }
 
 type FileAttributes = { path: string; mimeType?: string; type: FileType | 'file_series' }[];
@@ -56,15 +66,16 @@ export class RunExport {
   /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
   static async open(run: RunRef, options: RunExportOptions): Promise<RunExport> {
     const { dataPath } = options;
-    const { projectId, runId } = run;
+    const { projectId, runId, scope } = run;
     const mayExist = options.folders.hasFiles(runId);
-    const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true, mayExist });
+    const scoped = scope === undefined ? {} : { scope };
+    const writer = await RunWriter.create({ dataPath, projectId, runId, ...scoped, replace: true, mayExist });
     const journal = await DownloadJournal.open(
-      journalPath(dataPath, run.projectId, run.runId),
-      join(options.filesPath, diskName(run.projectId)),
+      journalPath(dataPath, projectId, runId, scope),
+      join(options.filesPath, diskName(projectId)),
     );
     options.budget.add(writer);
-    const there = mayExist ? await findRun(dataPath, projectId, runId) : undefined;
+    const there = mayExist ? await findRun(dataPath, projectId, runId, scope) : undefined;
     return new RunExport(run, options, writer, journal, there?.manifest);
   }
 
@@ -76,11 +87,25 @@ export class RunExport {
 
   fileAttributes(attributes: FileAttributes): void {
     const folder = join(this.#options.filesPath, diskName(this.#run.projectId));
-    const { runId } = this.#run;
-    const plainFolder = this.#options.folders.plainFolder(runId);
-    const own = plainFolder === undefined ? {} : { plainFolder };
-    const namer = new FileNamer({ projectFilesDir: folder, runId, attributes, ...own });
-    this.#files = new FileRows(folder, namer, this.#journal, (batch) => this.append(batch));
+    this.#files = new FileRows({
+      folder,
+      names: this.#names(folder, attributes),
+      journal: this.#journal,
+      maxFileSize: this.#options.selection.maxFileSize,
+      append: (batch) => this.append(batch),
+    });
+  }
+
+  /** The layout is that of the official tool for the version of Neptune. */
+  #names(folder: string, attributes: FileAttributes): FileNames {
+    const { source, folders } = this.#options;
+    const { projectId, runId, scope } = this.#run;
+    const plain = folders.plainFolder(runId);
+    const plainFolder = plain === undefined ? {} : { plainFolder: plain };
+    if (source.name === 'neptune3')
+      return new FileNamer({ projectFilesDir: folder, runId, attributes, ...plainFolder });
+    const scoped = scope === undefined ? {} : { scope };
+    return new Neptune2FileNamer({ projectId, runId, attributes, ...scoped, ...plainFolder });
   }
 
   /** @returns bytes that came; what is wrong with the file is among the failures then */
@@ -101,47 +126,56 @@ export class RunExport {
   }
 
   /**
-   * True if the archive's partial run is to stay: this try failed where that one had not, or mended nothing of it. A
+   * True if the archive's partial run is to stay: this try failed where that one had not, or brought nothing more. A
    * server that is about to go must not take with it what was saved before.
    */
   get noBetter(): boolean {
     if (!this.#previous) return false;
     const before = countByPath(this.#previous.failures);
     const now = countByPath(this.failures);
-    return (
-      this.failures.length >= this.#previous.failures.length ||
-      [...now].some(([path, count]) => count > (before.get(path) ?? 0))
-    );
+    if ([...now].some(([path, count]) => count > (before.get(path) ?? 0))) return true;
+    const wider = !coversSelection(this.#previous, this.#options.selection);
+    return !wider && this.failures.length >= this.#previous.failures.length;
   }
 
   /** Puts the run in place: parts first, part_0 last, then the manifest. @throws ExporterError `disk` */
-  async finish(): Promise<{ rows: number; files: number; bytes: number; failures: Failure[] }> {
+  async finish(): Promise<FinishedRun> {
     await this.#files?.flush();
     this.#options.budget.remove(this.#writer);
     const { parts, counts } = await this.#writer.finish();
     const { source, selection, dataPath, writtenBy } = this.#options;
     const files = (this.#files?.manifest ?? []).sort((a, b) => ((a.path ?? '') < (b.path ?? '') ? -1 : 1));
+    const skipped = (this.#files?.skipped ?? []).sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    const { projectId, runId, sysId, scope, modifiedAt } = this.#run;
     await writeManifest(dataPath, {
       format: 'neptune-exporter-run',
       version: MANIFEST_VERSION,
       status: this.failures.length > 0 ? 'partial' : 'complete',
-      projectId: this.#run.projectId,
-      runId: this.#run.runId,
-      sysId: this.#run.sysId,
+      projectId,
+      runId,
+      sysId,
+      ...(scope === undefined ? {} : { scope }),
       writtenBy,
       writtenAt: new Date().toISOString(),
       source: { name: source.name, address: source.address },
       selection: recordSelection(selection),
-      ...(this.#run.modifiedAt === undefined ? {} : { modifiedAt: this.#run.modifiedAt }),
+      ...(modifiedAt === undefined ? {} : { modifiedAt }),
       parts,
       files,
+      ...(skipped.length > 0 ? { skippedFiles: skipped } : {}),
       counts,
       failures: this.failures,
     });
     // A partial run is exported again: what it has of its files need not come a second time.
     if (this.failures.length === 0) await this.#journal.remove();
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    return { rows: this.#rows, files: files.length, bytes, failures: this.failures };
+    return {
+      rows: this.#rows,
+      files: files.length,
+      bytes: sumBytes(files),
+      skippedFiles: skipped.length,
+      skippedBytes: sumBytes(skipped),
+      failures: this.failures,
+    };
   }
 
   /** Leaves nothing of the run behind but downloaded files, which the next export takes over. */
@@ -149,6 +183,14 @@ export class RunExport {
     this.#options.budget.remove(this.#writer);
     await this.#writer.abort();
   }
+}
+
+function sumBytes(files: readonly { bytes: number }[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function sortKey({ attributePath, step = '' }: SkippedFile): string {
+  return `${attributePath}\0${step.padStart(20)}`;
 }
 
 function countByPath(failures: Failure[]): Map<string | undefined, number> {

@@ -1,13 +1,13 @@
 // Downloaded files on their way into the archive: where each goes on disk, and its row, gathered into batches.
 
 import { join } from 'node:path';
-import type { FileNamer } from '../archive/names.ts';
-import type { ManifestFile } from '../archive/types.ts';
+import { type FileNames, POINT_NAME } from '../archive/names.ts';
+import type { ManifestFile, SkippedFile } from '../archive/types.ts';
 import type { Batch, FileRow } from '../model/batches.ts';
-import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
+import { ExporterError, type Failure, FileTooLarge, failureOf } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
 import type { RemoteFile } from '../sources/source.ts';
-import type { DownloadJournal } from './download-journal.ts';
+import type { DownloadJournal, JournalFile } from './download-journal.ts';
 
 /** Codes of errors that concern more than one file. */
 const NOT_THE_FILES = new Set(['disk', 'interrupted', 'token_refused', 'offline']);
@@ -22,73 +22,95 @@ interface SeriesRows {
 
 interface SeriesRow {
   step: bigint;
-  timestamp: bigint;
+  timestamp: bigint | undefined;
   value: string | null;
+}
+
+export interface FileRowsOptions {
+  /** The project's folder of files. */
+  folder: string;
+  names: FileNames;
+  journal: DownloadJournal;
+  /** Bytes: larger files are left out. */
+  maxFileSize?: number | undefined;
+  append: (batch: Batch) => Promise<void>;
 }
 
 /** The files of one run. */
 export class FileRows {
   /** Every file that is on disk, for the manifest. */
   readonly manifest: ManifestFile[] = [];
-  readonly #projectFolder: string;
-  readonly #namer: FileNamer;
-  readonly #journal: DownloadJournal;
-  readonly #append: (batch: Batch) => Promise<void>;
+  /** Every file that was left out by choice. */
+  readonly skipped: SkippedFile[] = [];
+  readonly #options: FileRowsOptions;
   #files: FileRow[] = [];
   readonly #series = new Map<string, SeriesRows>();
   #waiting = 0;
 
-  constructor(
-    projectFolder: string,
-    namer: FileNamer,
-    journal: DownloadJournal,
-    append: (batch: Batch) => Promise<void>,
-  ) {
-    this.#projectFolder = projectFolder;
-    this.#journal = journal;
-    this.#namer = namer;
-    this.#append = append;
+  constructor(options: FileRowsOptions) {
+    this.#options = options;
   }
 
   /**
-   * Downloads a file and adds its row. A file that can't be had gets a row without a path. What is wrong is returned.
+   * Downloads a file and adds its row. A file that can't be had, or is too large to be wanted, gets a row without a
+   * path. What is wrong is returned.
    * @throws ExporterError what isn't this file's own fault: `disk`, `interrupted`, `token_refused`, `offline`
    */
   async add(file: RemoteFile): Promise<{ bytes: number; failure?: Failure }> {
-    const path = this.#namer.relativePath(file.attributePath, {
+    const { attributePath, type } = file;
+    const place = this.#options.names.relativePath(attributePath, {
       ...(file.step === undefined ? {} : { step: file.step }),
       ...(file.mimeType === undefined ? {} : { mimeType: file.mimeType }),
     });
+    const step = file.step === undefined ? {} : { step: stepText(file.step) };
     const rows = file.type === 'file_series' ? this.#rowsOf(file.attributePath) : undefined;
     if (rows) rows.underWay++;
-    let fetched: { bytes: number; sha256: string } | undefined;
+    let fetched: JournalFile | undefined;
     let failure: Failure | undefined;
     try {
-      fetched = await this.#fetch(file, path);
+      fetched = await this.#fetch(file, place);
+      const details = { ...file.details, ...fetched.details };
       this.manifest.push({
-        attributePath: file.attributePath,
-        attributeType: file.type,
-        ...(file.step === undefined ? {} : { step: stepText(file.step) }),
-        path,
-        ...fetched,
+        attributePath,
+        attributeType: type,
+        ...step,
+        path: fetched.path,
+        bytes: fetched.bytes,
+        sha256: fetched.sha256,
+        ...(Object.keys(details).length > 0 ? { details } : {}),
       });
       failure = sizeFailure(file, fetched.bytes);
     } catch (error) {
       if (error instanceof ExporterError && NOT_THE_FILES.has(error.code)) throw error;
-      failure = failureOf(error, { path: file.attributePath, type: file.type });
+      if (error instanceof FileTooLarge) {
+        this.skipped.push({ attributePath, attributeType: type, ...step, bytes: error.bytes });
+      } else {
+        failure = failureOf(error, { path: attributePath, type });
+      }
     }
     if (rows) rows.underWay--;
-    await this.#row(file, fetched ? path : null);
+    // The zip of a file set has a name of the server's; its row tells the folder, as the official exporter's does.
+    await this.#row(file, fetched ? (type === 'file_set' ? place : fetched.path) : null);
     return { bytes: fetched?.bytes ?? 0, ...(failure ? { failure } : {}) };
   }
 
-  /** Takes over what an interrupted export of this run has fetched already. */
-  async #fetch(file: RemoteFile, path: string): Promise<{ bytes: number; sha256: string }> {
-    const there = await this.#journal.find(path, file.origin);
+  /** Takes over what an interrupted export of this run has fetched already. @throws FileTooLarge */
+  async #fetch(file: RemoteFile, place: string): Promise<JournalFile> {
+    const { folder, journal, maxFileSize } = this.#options;
+    const check = (bytes: number | undefined) => {
+      if (bytes !== undefined && maxFileSize !== undefined && bytes > maxFileSize) {
+        throw new FileTooLarge(bytes, maxFileSize);
+      }
+    };
+    check(file.size);
+    const there = await (file.namedByAnswer ? journal.findIn(place, file.origin) : journal.find(place, file.origin));
+    check(there?.bytes);
     if (there) return there;
-    const fetched = await file.download(join(this.#projectFolder, path));
-    this.#journal.add({ path, origin: file.origin, ...fetched });
-    return fetched;
+    const limits = maxFileSize === undefined ? undefined : { maxBytes: maxFileSize };
+    const { name, ...fetched } = await file.download(join(folder, place), limits);
+    const whole = { path: file.namedByAnswer ? `${place}/${answeredName(file, name)}` : place, ...fetched };
+    journal.add(whole, file.origin);
+    return whole;
   }
 
   #rowsOf(attributePath: string): SeriesRows {
@@ -104,7 +126,7 @@ export class FileRows {
     if (file.type === 'file_series') {
       this.#rowsOf(file.attributePath).rows.push({
         step: file.step ?? 0n,
-        timestamp: file.timestamp ?? 0n,
+        timestamp: file.timestamp,
         value: path,
       });
     } else {
@@ -120,23 +142,37 @@ export class FileRows {
     this.#files = [];
     for (const [path] of series) this.#series.delete(path);
     this.#waiting = 0;
-    if (files.length > 0) await this.#append({ kind: 'files', rows: files });
+    const { append } = this.#options;
+    if (files.length > 0) await append({ kind: 'files', rows: files });
     for (const [path, { rows }] of series) {
       rows.sort((a, b) => (a.step < b.step ? -1 : a.step > b.step ? 1 : 0));
-      await this.#append({
+      const timed = rows.every(({ timestamp }) => timestamp !== undefined);
+      await append({
         kind: 'file_series',
         path,
         length: rows.length,
         steps: BigInt64Array.from(rows, ({ step }) => step),
-        timestamps: BigInt64Array.from(rows, ({ timestamp }) => timestamp),
+        timestamps: BigInt64Array.from(rows, ({ timestamp }) => timestamp ?? 0n),
+        ...(timed ? {} : { timestampValid: Uint8Array.from(rows, ({ timestamp }) => Number(timestamp !== undefined)) }),
         values: rows.map(({ value }) => value),
       });
     }
   }
 }
 
-/** A file that is kept though the source told another size. */
+/** The name that the server gave a file in its folder. */
+function answeredName(file: RemoteFile, name: string | undefined): string {
+  if (name === undefined) throw new Error(`the download of ${file.attributePath} tells no name`);
+  // Names of other attributes in the folder were chosen so that they can't be a point's.
+  if (file.type === 'file_series' && !POINT_NAME.test(name)) {
+    throw new Error(`the download of ${file.attributePath} names a point ${name}`);
+  }
+  return name;
+}
+
+/** A file that is kept though the source told another size; that of a file set is not its zip's. */
 function sizeFailure(file: RemoteFile, bytes: number): Failure | undefined {
+  if (file.type === 'file_set') return undefined;
   if (file.size === undefined || file.size === bytes) return undefined;
   const text = `The source says that the file has ${file.size} bytes, but its storage has ${bytes}: these are kept.`;
   return failureOf(new ExporterError('bad_answer', text), { path: file.attributePath, type: file.type });

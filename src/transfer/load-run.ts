@@ -47,7 +47,11 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     return { outcome: 'skipped', found: found.state, failures: [], alterations: [] };
   }
   const missing = exportFailures(run.manifest);
+  const skipped = run.manifest?.skippedFiles ?? [];
   const alterations = new AlterationList();
+  for (const { attributePath } of skipped) {
+    alterations.add('file_left_out', attributePath, 'The export left out files of it for their size.');
+  }
   const survey: RunSurvey = new Map();
   for await (const batch of readParts(run, (failure) => missing.push(failure), nullsInto(alterations))) {
     throwIfAborted(signal);
@@ -59,7 +63,7 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     survey,
     filesDirectory: join(options.filesPath, run.project.diskName),
     files: expectedFiles(run.manifest),
-    failedAttributes: new Set(missing.flatMap(({ attributePath }) => attributePath ?? [])),
+    failedAttributes: new Set([...missing, ...skipped].flatMap(({ attributePath }) => attributePath ?? [])),
     alterations: alterations.all,
     onBytes: (count) => progress.bytes(count),
     signal,

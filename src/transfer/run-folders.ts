@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { diskName, foldCase, parsePartName, plainRunFolder } from '../archive/names.ts';
+import { diskName, foldCase, parsePartName, plainRunFolder, runsFolder } from '../archive/names.ts';
+import type { RegistryScope } from '../model/runs.ts';
 
-/** Knows the runs of one project: those listed now, and those the archive holds. */
+/** Knows the runs of one project (or its models, or model versions): those listed now, and those the archive holds. */
 export class RunFolders {
   /** Disk names of runs by the folder that they come to. */
   readonly #claims = new Map<string, Set<string>>();
@@ -22,14 +23,14 @@ export class RunFolders {
     runIds: Iterable<string>,
     dataPath: string,
     filesPath: string,
+    scope?: RegistryScope,
   ): Promise<RunFolders> {
-    const project = diskName(projectId);
     const folders = new RunFolders(ignoresCase(filesPath));
     for (const runId of runIds) {
       const folder = plainRunFolder(runId);
       if (folder !== undefined) folders.#claim(folder, diskName(runId));
     }
-    for (const name of await readdir(join(dataPath, project)).catch(() => [])) {
+    for (const name of await readdir(runsFolder(dataPath, projectId, scope)).catch(() => [])) {
       const run = parsePartName(name.replace(/\.tmp$/, ''))?.run;
       if (run === undefined) continue;
       folders.#there.add(run);

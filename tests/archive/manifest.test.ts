@@ -11,6 +11,7 @@ import { MANIFEST_VERSION, type Manifest } from '../../src/archive/types.ts';
 import { tempFolder } from '../helpers/temp.ts';
 import { validate } from './json-schema.ts';
 
+/** Everything that a manifest may have. */
 const MANIFEST: Manifest = {
   format: 'neptune-exporter-run',
   version: MANIFEST_VERSION,
@@ -21,12 +22,31 @@ const MANIFEST: Manifest = {
   writtenBy: 'neptune-exporter 0.1.0',
   writtenAt: '2026-01-02T03:04:05.678Z',
   source: { name: 'neptune3', address: 'https://app.neptune.ai', version: '3.1' },
-  selection: { attributes: { regex: 'a.*' }, classes: ['parameters', 'files'], previews: false },
+  selection: {
+    attributes: { regex: 'a.*' },
+    classes: ['parameters', 'files'],
+    previews: false,
+    excluded: ['monitoring/.*'],
+    maxFileSize: 1000,
+  },
   modifiedAt: 1_700_000_000_000,
   parts: [{ name: 'x_part_0.parquet', rows: 3, bytes: 4000, sha256: 'ab'.repeat(32) }],
   files: [
     { attributePath: 'f', attributeType: 'file', path: 'RUN/f.png', bytes: 5, sha256: 'cd'.repeat(32) },
     { attributePath: 's', attributeType: 'file_series', step: '-12.500000', path: null, bytes: 0, sha256: '' },
+    {
+      attributePath: 'i',
+      attributeType: 'file_series',
+      step: '0.000000',
+      path: 'w/p/R-1/i/0.png',
+      bytes: 5,
+      sha256: 'cd'.repeat(32),
+      details: { name: 'a cat', description: '' },
+    },
+  ],
+  skippedFiles: [
+    { attributePath: 'big', attributeType: 'file', bytes: 1001 },
+    { attributePath: 'i', attributeType: 'file_series', step: '1.000000', bytes: 4000 },
   ],
   counts: { float: { attributes: 2, rows: 2 } },
   failures: [
@@ -43,6 +63,18 @@ test('a manifest is read as it was written', async (t) => {
   assert.equal((await readManifest(dataPath, 'ws/p', 'a/b ü'))?.status, 'complete');
   const folder = join(dataPath, diskName('ws/p'), '_runs');
   assert.deepEqual(await readdir(folder), [`${diskName('a/b ü')}.json`]);
+});
+
+test('models and versions have manifests of their own beside those of runs', async (t) => {
+  const dataPath = await tempFolder(t);
+  await writeManifest(dataPath, MANIFEST);
+  await writeManifest(dataPath, { ...MANIFEST, scope: 'models', status: 'complete' });
+  const project = join(dataPath, diskName('ws/p'));
+  assert.deepEqual((await readdir(project)).sort(), ['_runs', 'models']);
+  assert.deepEqual(await readdir(join(project, 'models', '_runs')), [`${diskName('a/b ü')}.json`]);
+  assert.equal((await readManifest(dataPath, 'ws/p', 'a/b ü', 'models'))?.scope, 'models');
+  assert.equal((await readManifest(dataPath, 'ws/p', 'a/b ü'))?.scope, undefined);
+  assert.equal(await readManifest(dataPath, 'ws/p', 'a/b ü', 'model_versions'), undefined);
 });
 
 test('fields of later versions are kept, a later version is refused with a clear word', async (t) => {
@@ -69,6 +101,15 @@ const DAMAGE: [string, (manifest: Record<string, never>) => unknown][] = [
   ['no source', (m) => ({ ...m, source: null })],
   ['an unknown class', (m) => ({ ...m, selection: { ...MANIFEST.selection, classes: ['all'] } })],
   ['no selection', (m) => ({ ...m, selection: { ...MANIFEST.selection, attributes: {} } })],
+  ['an unknown scope', (m) => ({ ...m, scope: 'runs' })],
+  ['a pattern that is none', (m) => ({ ...m, selection: { ...MANIFEST.selection, excluded: [1] } })],
+  ['a limit that is none', (m) => ({ ...m, selection: { ...MANIFEST.selection, maxFileSize: -1 } })],
+  ['details that are no texts', (m) => ({ ...m, files: [{ ...MANIFEST.files[0], details: { a: 1 } }] })],
+  ['a skipped file without a size', (m) => ({ ...m, skippedFiles: [{ ...MANIFEST.skippedFiles![0], bytes: null }] })],
+  [
+    'a skipped file of no type',
+    (m) => ({ ...m, skippedFiles: [{ ...MANIFEST.skippedFiles![0], attributeType: 'x' }] }),
+  ],
   ['parts as an object', (m) => ({ ...m, parts: {} })],
   ['half a row', (m) => ({ ...m, parts: [{ ...MANIFEST.parts[0], rows: 0.5 }] })],
   ['a short hash', (m) => ({ ...m, parts: [{ ...MANIFEST.parts[0], sha256: 'ab' }] })],
@@ -88,6 +129,7 @@ test('a damaged manifest is an error that names the file; the schema refuses it 
   const schema = JSON.parse(await readFile(join(import.meta.dirname, '../../schema/manifest.schema.json'), 'utf8'));
   const good = JSON.parse(JSON.stringify(MANIFEST));
   assert.deepEqual(validate(schema, good), []);
+  assert.deepEqual(validate(schema, { ...good, scope: 'model_versions' }), []);
   assert.deepEqual(validate(schema, { ...good, selection: { ...good.selection, attributes: 'all' }, extra: 1 }), []);
   assert.throws(() => parseManifest('{"format":', '/x.json'), { code: 'archive', message: /\/x\.json/ });
   for (const [what, damage] of DAMAGE) {

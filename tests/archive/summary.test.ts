@@ -5,6 +5,7 @@ import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 
+import { noFiles } from '../../src/archive/file-check.ts';
 import { journalPath } from '../../src/archive/find-run.ts';
 import { writeManifest } from '../../src/archive/manifest.ts';
 import { diskName, partName } from '../../src/archive/names.ts';
@@ -15,6 +16,7 @@ import type { Batch } from '../../src/model/batches.ts';
 import { tempFolder } from '../helpers/temp.ts';
 
 const OFFICIAL = join(import.meta.dirname, '..', 'fixtures', 'official');
+const OFFICIAL_MODELS = join(import.meta.dirname, '..', 'fixtures', 'official-models');
 
 test('an archive of the official exporter is summed up, its files looked up', async () => {
   const archive = await openArchive(join(OFFICIAL, 'data'));
@@ -24,7 +26,7 @@ test('an archive of the official exporter is summed up, its files looked up', as
   assert.ok(project);
   assert.equal(project.projectId, 'team.α/vision models');
   assert.deepEqual([project.runs, project.unverifiedRuns, project.partialRuns, project.damagedRuns], [3, 3, 0, 0]);
-  assert.deepEqual(project.files, { count: 6, bytes: 850, missing: 0, damaged: 0 });
+  assert.deepEqual(project.files, { ...noFiles(), count: 6, bytes: 850 });
   assert.deepEqual(project.types.float_series?.attributes, 4);
   assert.deepEqual(project.types.string_series, { attributes: 1, rows: 40 });
   assert.deepEqual(project.steps, { least: '0.000000', greatest: '224.750000' });
@@ -48,6 +50,24 @@ test('an archive of the official exporter is summed up, its files looked up', as
     rows: ofType('float').length,
   });
   assert.equal((await summarise(archive)).totals.files.bytes, null);
+});
+
+test('models of the official exporter are summed up, a set of files being a folder', async () => {
+  const dataPath = join(OFFICIAL_MODELS, 'model_data');
+  const filesPath = join(OFFICIAL_MODELS, 'model_files');
+  const models = await summarise(await openArchive(dataPath, { scope: 'models' }), { filesPath });
+  assert.deepEqual(
+    models.projects.map(({ projectId, runs, unverifiedRuns }) => [projectId, runs, unverifiedRuns]),
+    [['team.α/vision models', 2, 2]],
+  );
+  assert.deepEqual([models.totals.records, models.totals.emptyRows], [7, 1]);
+  assert.deepEqual(models.totals.files, { ...noFiles(), count: 1, bytes: 2 });
+  const versions = await summarise(await openArchive(dataPath, { scope: 'model_versions' }), { filesPath });
+  assert.deepEqual([versions.totals.runs, versions.totals.records, versions.totals.emptyRows], [2, 11, 0]);
+  assert.deepEqual(versions.totals.files, { ...noFiles(), count: 5, bytes: 100 + 2 + 30 });
+  assert.deepEqual(versions.projects[0]?.types.file_series, { attributes: 1, rows: 3 });
+  assert.deepEqual(versions.projects[0]?.times, null);
+  await assert.rejects(openArchive(dataPath), { code: 'archive', message: /not an archive of runs/ });
 });
 
 function content(runs: number): Batch[] {
@@ -108,7 +128,7 @@ test('manifests tell files and partial runs; the largest runs come first', async
   assert.ok(project);
   assert.deepEqual([totals.runs, totals.partialRuns, totals.unverifiedRuns], [8, 1, 6]);
   assert.deepEqual(project.partial, ['large']);
-  assert.deepEqual(totals.files, { count: 2, bytes: 20, missing: 2, damaged: 0 });
+  assert.deepEqual(totals.files, { ...noFiles(), count: 2, bytes: 20, missing: 2 });
   assert.deepEqual(project.types.float_series, { attributes: 1, rows: 40_063 });
   assert.deepEqual(project.types.string, { attributes: 1, rows: 7 });
   assert.deepEqual(project.steps, { least: '-1.000000', greatest: '59997.500000' });
@@ -149,11 +169,11 @@ test('downloaded files that are lost or cut are counted, with one named', async 
   await writeFile(file, '0123456789');
   const archive = await openArchive(dataPath);
   const whole = await summarise(archive, { filesPath });
-  assert.deepEqual(whole.totals.files, { count: 2, bytes: 20, missing: 2, damaged: 0 });
+  assert.deepEqual(whole.totals.files, { ...noFiles(), count: 2, bytes: 20, missing: 2 });
   assert.deepEqual(whole.projects[0]?.damagedFiles, []);
   await truncate(file, 7);
   const cut = await summarise(archive, { filesPath });
-  assert.deepEqual(cut.totals.files, { count: 0, bytes: 0, missing: 2, damaged: 2 });
+  assert.deepEqual(cut.totals.files, { ...noFiles(), missing: 2, damaged: 2 });
   assert.deepEqual(cut.projects[0]?.damagedFiles, [
     { runId: 'one', files: 1, example: 'r/f has 7 B instead of 10 B' },
     { runId: 'two', files: 1, example: 'r/f has 7 B instead of 10 B' },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -47,7 +47,7 @@ async function writeArchive(dataPath: string, runs: SampleRun[], partBytes?: num
 async function writeExported(
   dataPath: string,
   { info, batches }: SampleRun,
-  more: Partial<Pick<Manifest, 'status' | 'files' | 'failures'>> = {},
+  more: Partial<Pick<Manifest, 'status' | 'files' | 'skippedFiles' | 'failures'>> = {},
 ): Promise<void> {
   const { projectId, runId } = info;
   const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true });
@@ -246,6 +246,51 @@ test('a run that the archive has in part is told, and completed once the export 
   assert.deepEqual(await loadCounts(folder, 'partial'), { runs: 1, completed: 1 });
   const whole = (await activeRuns('partial', true)).get('r');
   assert.deepEqual([whole?.status, whole?.artifacts['model/model.bin']?.text], ['FINISHED', 'weights']);
+});
+
+test('a set of files of Neptune 2 arrives as it was exported, points without a time too, and what was left out is told', async (t) => {
+  const folder = await tempFolder(t);
+  const data = join(folder, 'data');
+  const files = join(folder, 'files', diskName(PROJECT));
+  const contents = { 'w/p/R-1/code/code.zip': 'PK', 'w/p/R-1/data/files_list.json': '[]', 'w/p/R-1/i/0.png': 'cat' };
+  const exported = [];
+  for (const [path, content] of Object.entries(contents)) {
+    await mkdir(dirname(join(files, path)), { recursive: true });
+    await writeFile(join(files, path), content);
+    const attribute = { attributePath: path.split('/')[3]!, attributeType: 'file_set' as const };
+    exported.push({ ...attribute, path, bytes: content.length, sha256: await fileHash(join(files, path)) });
+  }
+  // Not of the export: nobody vouches for it.
+  await writeFile(join(files, 'w/p/R-1/code/other.txt'), 'x');
+  const rows = [
+    { path: 'code', type: 'file_set' as const, file: 'w/p/R-1/code' },
+    { path: 'data', type: 'artifact' as const, file: 'w/p/R-1/data/files_list.json' },
+    { path: 'big', type: 'file' as const, file: null },
+  ];
+  const points = fileSeries('i', [
+    ['0', null, 'w/p/R-1/i/0.png'],
+    ['1', null, null],
+  ]);
+  await writeExported(data, sampleRun(PROJECT, 'R-1', [{ kind: 'files', rows }, points]), {
+    files: exported,
+    skippedFiles: [
+      { attributePath: 'big', attributeType: 'file', bytes: 1 << 30 },
+      { attributePath: 'i', attributeType: 'file_series', step: '1.000000', bytes: 1 << 30 },
+    ],
+  });
+  await rm(join(files, 'w/p/R-1/code/code.zip'));
+  const first = await load(folder, 'set');
+  assert.deepEqual(
+    first.failures.map(({ failure: { attributePath, code } }) => [attributePath, code]),
+    [['code', 'not_found']],
+  );
+  await writeFile(join(files, 'w/p/R-1/code/code.zip'), 'PK');
+  const { result, failures } = await load(folder, 'set');
+  assert.deepEqual([result.completed, failures, result.alterationsByCode], [1, [], { file_left_out: 2 }]);
+  const { artifacts, status } = (await activeRuns('set', true)).get('R-1')!;
+  const own = Object.keys(artifacts).filter((path) => !path.startsWith('neptune_exporter/'));
+  assert.deepEqual(own.sort(), ['code/code.zip', 'data/files_list.json', 'i/step_0/0.png']);
+  assert.equal(status, 'FINISHED');
 });
 
 test('nothing is loaded of parts that are not what was exported, nor one run twice', async (t) => {

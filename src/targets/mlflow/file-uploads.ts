@@ -80,7 +80,7 @@ export class FileUploads {
     try {
       const source = localPath(filesDirectory, file);
       const status = await stat(source).catch(() => undefined);
-      if (status?.isDirectory()) await this.#folder(attribute, file, folder);
+      if (status?.isDirectory()) await this.#set(attribute, file, folder);
       else if (status?.isFile()) await this.#put(attribute, file, folder, taken);
       else throw new ExporterError('not_found', `The file ${source} is not there.`);
     } catch (error) {
@@ -89,16 +89,29 @@ export class FileUploads {
     }
   }
 
-  async #folder(attribute: string, directory: string, folder: string): Promise<void> {
+  /** Uploads the files of a set: those that the archive tells of; all of the folder where it tells of none. */
+  async #set(attribute: string, directory: string, folder: string): Promise<void> {
+    const { expected, filesDirectory } = this.#options;
+    const known = new Set([...expected.keys()].filter((path) => path.startsWith(`${directory}/`)));
+    await this.#folder(attribute, directory, folder, known);
+    for (const path of known) {
+      const source = localPath(filesDirectory, path);
+      if (!(await stat(source).catch(() => undefined))?.isFile()) {
+        throw new ExporterError('not_found', `The file ${source} is not there.`);
+      }
+    }
+  }
+
+  async #folder(attribute: string, directory: string, folder: string, known: ReadonlySet<string>): Promise<void> {
     const taken = new Set<string>();
     const entries = await readdir(join(this.#options.filesDirectory, directory), { withFileTypes: true });
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       const path = `${directory}/${entry.name}`;
-      if (entry.isFile()) await this.#put(attribute, path, folder, taken);
+      if (entry.isFile() && (known.size === 0 || known.has(path))) await this.#put(attribute, path, folder, taken);
       else if (entry.isDirectory()) {
         const name = this.#name(attribute, entry.name, folder, taken);
-        await this.#folder(attribute, path, `${folder}/${name}`);
+        await this.#folder(attribute, path, `${folder}/${name}`, known);
       }
     }
   }

@@ -1,0 +1,53 @@
+// What an export is asked for, and what it comes to.
+
+import type { Failure } from '../model/errors.ts';
+import type { Logger } from '../model/logger.ts';
+import type { RunFilter, Selection } from '../model/runs.ts';
+import type { Source } from '../sources/source.ts';
+import type { Progress } from './progress.ts';
+
+export interface ExportOptions {
+  source: Source;
+  /** Project paths. */
+  projects: string[];
+  filter: RunFilter;
+  selection: Selection;
+  /** Folders of the archive; made when missing. */
+  dataPath: string;
+  filesPath: string;
+  /** Name and version of the writing program, for the manifest. */
+  writtenBy: string;
+  progress?: Progress;
+  /** Told of everything that could not be exported; the run id is empty if a project as a whole is concerned. */
+  errors?: { record(projectId: string, runId: string, failure: Failure): void };
+  logger?: Logger;
+  signal?: AbortSignal;
+}
+
+/** What came of the runs, or of the models, or of the model versions. */
+export interface ExportResult {
+  /** Runs that matched. */
+  runs: number;
+  exported: number;
+  /** There already, and whole as far as the archive knows. */
+  skipped: number;
+  /** Runs of which something is missing: exported now, or there from before and left as they are. */
+  partial: number;
+  /** Runs that could not be exported at all, ids that are in no project, and projects that could not be listed whole. */
+  failed: number;
+  /** Rows of the archive. */
+  points: number;
+  files: number;
+  /** Of files. */
+  bytes: number;
+  /** Files that were left out for their size, of the runs exported now. */
+  skippedFiles: number;
+  skippedBytes: number;
+}
+
+export type SettledOptions = ExportOptions & { progress: Progress; logger: Logger };
+
+export function emptyResult(): ExportResult {
+  const counts = { runs: 0, exported: 0, skipped: 0, partial: 0, failed: 0 };
+  return { ...counts, points: 0, files: 0, bytes: 0, skippedFiles: 0, skippedBytes: 0 };
+}
