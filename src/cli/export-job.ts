@@ -1,21 +1,26 @@
-// One export from start to end, as the commands `export` and `demo` both run it.
+// One export from start to end, as the commands `export`, `export-models` and `demo` all run it.
 
 import { ExporterError } from '../model/errors.ts';
 import type { RunFilter, Selection } from '../model/runs.ts';
-import { createNeptune3Source } from '../sources/neptune3/index.ts';
+import { createSource } from '../sources/registry.ts';
 import type { Source } from '../sources/source.ts';
-import { exportRuns } from '../transfer/export.ts';
+import { type ExportOptions, exportRuns } from '../transfer/export.ts';
+import { exportModels } from '../transfer/export-models.ts';
 import type { CliContext } from './context.ts';
 import { createErrorReport } from './error-report.ts';
-import type { ExportReport } from './export-report.ts';
+import type { ExportReport, JobReport, ModelsReport } from './export-report.ts';
 import { plural } from './format.ts';
 import type { Log } from './logging.ts';
+import type { Exporter } from './neptune.ts';
 import { withProgress } from './progress.ts';
 import type { ProjectChoice } from './selection.ts';
 import { packageVersion } from './version.ts';
 
 export interface ExportJob {
+  exporter: Exporter;
   token: string;
+  /** Accept any certificate of the server. */
+  insecure: boolean;
   projects: ProjectChoice;
   filter: RunFilter;
   selection: Selection;
@@ -28,25 +33,47 @@ export interface ExportJob {
   live: boolean;
 }
 
-/** Runs the job. @throws ExporterError for what ends it as a whole; failures of single runs are in the report */
-export async function runExportJob(
+export interface Surroundings {
+  context: CliContext;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** Exports runs. @throws ExporterError for what ends it as a whole; failures of single runs are in the report */
+export async function runExportJob(job: ExportJob, around: Surroundings): Promise<ExportReport> {
+  const { result, report } = await runJob(job, around, 'runs', exportRuns);
+  return { ...result, ...report };
+}
+
+/** Exports models and their versions. @throws as `runExportJob` */
+export async function runModelsJob(job: ExportJob, around: Surroundings): Promise<ModelsReport> {
+  const { result, report } = await runJob(job, around, 'models', exportModels);
+  return { ...result, ...report };
+}
+
+/** @param things what is exported */
+async function runJob<T>(
   job: ExportJob,
-  { context, log, signal }: { context: CliContext; log: Log; signal: AbortSignal },
-): Promise<ExportReport> {
+  { context, log, signal }: Surroundings,
+  things: 'runs' | 'models',
+  work: (options: ExportOptions) => Promise<T>,
+): Promise<{ result: T; report: JobReport }> {
   const { terminal, redactor } = context;
-  const { token, filter, selection, dataPath, filesPath, concurrency } = job;
+  const { exporter, token, insecure, filter, selection, dataPath, filesPath, concurrency } = job;
   const errors = createErrorReport(job.errorReportFile, redactor.redact);
-  const source = createNeptune3Source({ token, concurrency, logger: log, signal });
+  const source = createSource(exporter, { token, insecure, concurrency, logger: log, signal });
   const started = performance.now();
   try {
     const projects = await resolveProjects(job.projects, source);
-    const what = projects.length === 1 ? projects[0] : plural(projects.length, 'project');
-    terminal.line(`Exporting ${what} from ${source.address}.`);
+    const where = projects.length === 1 ? projects[0] : plural(projects.length, 'project');
+    terminal.line(`Exporting ${things === 'models' ? `the models of ${where}` : where} from ${source.address}.`);
     log.file(`projects: ${projects.join(', ')}`);
     const live = terminal.live && job.live;
     const writtenBy = `neptune-exporter ${packageVersion()}`;
-    const result = await withProgress({ terminal, verb: 'exporting', live, projects: projects.length }, (progress) =>
-      exportRuns({
+    const counted = things === 'models' ? 'models and versions' : things;
+    const options = { terminal, verb: 'exporting', things: counted, live, projects: projects.length };
+    const result = await withProgress(options, (progress) =>
+      work({
         source,
         projects,
         filter,
@@ -60,8 +87,8 @@ export async function runExportJob(
         signal,
       }),
     );
-    return {
-      ...result,
+    const report = {
+      exporter,
       projects,
       seconds: Math.round(performance.now() - started) / 1000,
       dataPath,
@@ -70,6 +97,7 @@ export async function runExportJob(
       errorReport: errors.count > 0 ? errors.path : null,
       logFile: log.path ?? null,
     };
+    return { result, report };
   } finally {
     await source.close();
   }

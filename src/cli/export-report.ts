@@ -2,9 +2,11 @@
 
 import type { ExportResult } from '../transfer/export.ts';
 import { count, duration, plural, size } from './format.ts';
+import type { Exporter } from './neptune.ts';
 
-/** Result of an export as `--json` prints it. Paths are absolute; null where there is no such file. */
-export interface ExportReport extends ExportResult {
+/** What every export reports. Paths are absolute; null where there is no such file. */
+export interface JobReport {
+  exporter: Exporter;
   projects: string[];
   seconds: number;
   dataPath: string;
@@ -15,25 +17,76 @@ export interface ExportReport extends ExportResult {
   logFile: string | null;
 }
 
-/** Lines of talk. `pattern` is the filter on run ids, for a word where nothing matched. */
-export function exportLines(report: ExportReport, pattern: string | undefined): string[] {
-  const { runs, exported, skipped, partial, failed } = report;
-  const lines = [`Export finished in ${duration(report.seconds * 1000)}.`];
-  if (runs === 0) {
-    const which = pattern ? `whose id matches '${pattern}'` : 'in the project';
-    lines.push(`  No runs ${which}; archived runs are exported with --include-archived-runs.`);
-  } else {
-    const outcomes = [
-      `${count(exported)} exported${partial > 0 ? ` (${count(partial)} of them partial)` : ''}`,
-      `${count(skipped)} skipped (there already)`,
-      ...(failed > 0 ? [`${count(failed)} failed`] : []),
-    ];
-    lines.push(`  Runs: ${count(runs)} matched, ${outcomes.join(', ')}`);
+/** Result of `export` as `--json` prints it. */
+export type ExportReport = ExportResult & JobReport;
+
+/** Result of `export-models` as `--json` prints it. */
+export interface ModelsReport extends JobReport {
+  models: ExportResult;
+  versions: ExportResult;
+}
+
+/** How the things were chosen, for a word where none matched. */
+export interface Chosen {
+  /** The options that chose, as they were given: `-r '^a'`. */
+  by: readonly string[];
+  includeArchived: boolean;
+}
+
+const EVERYTHING: Chosen = { by: [], includeArchived: false };
+
+/** Whether nothing is missing of what matched. */
+export function isWhole(...results: readonly ExportResult[]): boolean {
+  return results.every(({ partial, failed }) => partial + failed === 0);
+}
+
+/** Lines of talk after an export of runs. */
+export function exportLines(report: ExportReport, chosen: Chosen = EVERYTHING): string[] {
+  return reportLines(report, [report], outcomeLines('run', report, chosen));
+}
+
+/** Lines of talk after an export of models. */
+export function modelsLines(report: ModelsReport, chosen: Chosen = EVERYTHING): string[] {
+  const { models, versions } = report;
+  const lines = outcomeLines('model', models, chosen);
+  if (models.runs + versions.runs + versions.failed > 0) lines.push(...outcomeLines('version', versions));
+  return reportLines(report, [models, versions], lines);
+}
+
+function outcomeLines(thing: 'run' | 'model' | 'version', result: ExportResult, chosen?: Chosen): string[] {
+  const { runs, exported, skipped, partial, failed } = result;
+  if (runs + failed === 0 && chosen !== undefined) {
+    const which = chosen.by.length > 0 ? `match ${chosen.by.join(' and ')}` : 'in the project';
+    const archived = `archived ${thing}s are exported with --include-archived-${thing}s`;
+    return [chosen.includeArchived ? `  No ${thing}s ${which}.` : `  No ${thing}s ${which}; ${archived}.`];
   }
-  lines.push(
-    `  Data: ${plural(report.points, 'record')} in ${report.dataPath}`,
-    `  Files: ${plural(report.files, 'file')}, ${size(report.bytes)} in ${report.filesPath}`,
-  );
+  const outcomes = [
+    `${count(exported)} exported${partial > 0 ? ` (${count(partial)} of them partial)` : ''}`,
+    `${count(skipped)} skipped (there already)`,
+    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+  ];
+  return [`  ${thing.charAt(0).toUpperCase()}${thing.slice(1)}s: ${count(runs)} matched, ${outcomes.join(', ')}`];
+}
+
+function reportLines(report: JobReport, results: readonly ExportResult[], outcomes: readonly string[]): string[] {
+  const sum = (of: (result: ExportResult) => number) => results.reduce((total, result) => total + of(result), 0);
+  const leftOut = sum(({ skippedFiles }) => skippedFiles);
+  const lines = [
+    `Export finished in ${duration(report.seconds * 1000)}.`,
+    ...outcomes,
+    `  Data: ${plural(
+      sum(({ points }) => points),
+      'record',
+    )} in ${report.dataPath}`,
+    `  Files: ${plural(
+      sum(({ files }) => files),
+      'file',
+    )}, ${size(sum(({ bytes }) => bytes))} in ${report.filesPath}`,
+  ];
+  if (leftOut > 0) {
+    const bytes = size(sum(({ skippedBytes }) => skippedBytes));
+    lines.push(`  Left out for --max-file-size: ${plural(leftOut, 'file')}, ${bytes}; the manifests list them`);
+  }
   if (report.errorReport !== null) {
     lines.push(`  Not exported: ${plural(report.errors, 'item')}, listed in ${report.errorReport}`);
     lines.push('  Run the same command again to try what is missing once more.');

@@ -4,6 +4,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export const DEFAULT_DATA_PATH = './exports/data';
 export const DEFAULT_FILES_PATH = './exports/files';
+export const DEFAULT_MODEL_DATA_PATH = './exports/model_data';
+export const DEFAULT_MODEL_FILES_PATH = './exports/model_files';
 
 /** For an option that is repeated for many values. */
 export function collect(value: string, previous: readonly string[]): string[] {
@@ -57,12 +59,12 @@ export interface CommonOptions {
 export const DEFAULT_LOG_FILE = './neptune_exporter.log';
 export const DEFAULT_ERROR_REPORT = './neptune_exporter_errors.jsonl';
 
-export function addDataPath(command: Command): Command {
-  return command.option('-d, --data-path <folder>', 'folder of the parquet data', DEFAULT_DATA_PATH);
+export function addDataPath(command: Command, defaultPath = DEFAULT_DATA_PATH): Command {
+  return command.option('-d, --data-path <folder>', 'folder of the parquet data', defaultPath);
 }
 
-export function addFilesPath(command: Command, description: string): Command {
-  return command.option('-f, --files-path <folder>', description, DEFAULT_FILES_PATH);
+export function addFilesPath(command: Command, description: string, defaultPath = DEFAULT_FILES_PATH): Command {
+  return command.option('-f, --files-path <folder>', description, defaultPath);
 }
 
 /** `-v`, `--log-file`. */

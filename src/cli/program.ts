@@ -3,6 +3,7 @@
 import { Command, type Option } from 'commander';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
+import { exportModelsCommand } from './commands/export-models.ts';
 import { loadCommand } from './commands/load.ts';
 import { summaryCommand } from './commands/summary.ts';
 import type { Bind } from './context.ts';
@@ -22,9 +23,8 @@ export function createProgram(bind: Bind): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .configureHelp({ optionDescription: describeOption });
-  for (const command of [exportCommand(bind), summaryCommand(bind), loadCommand(bind), demoCommand(bind)]) {
-    program.addCommand(command.copyInheritedSettings(program));
-  }
+  const commands = [exportCommand, exportModelsCommand, summaryCommand, loadCommand, demoCommand];
+  for (const command of commands) program.addCommand(command(bind).copyInheritedSettings(program));
   program.addHelpText('after', '\nTry it without an account: neptune-exporter demo');
   return program;
 }

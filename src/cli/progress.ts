@@ -14,6 +14,8 @@ export interface ProgressOptions {
   terminal: Terminal;
   /** `Exporting`, `Loading`: begins the sober lines. */
   verb: string;
+  /** What is counted: `runs` unless told otherwise. */
+  things?: string;
   /** Draw; otherwise lines. */
   live: boolean;
   /** How many projects there will be, where it is known. */
@@ -97,7 +99,7 @@ export class ProgressState {
   }
 }
 
-function runsText(state: ProgressState): string {
+function runsText(state: ProgressState, things: string): string {
   const total = state.total === undefined ? '' : `/${count(state.total)}`;
   const { skipped, partial, failed } = state.outcomes;
   const details = [
@@ -105,7 +107,7 @@ function runsText(state: ProgressState): string {
     partial > 0 ? `${count(partial)} partial` : '',
     failed > 0 ? `${count(failed)} failed` : '',
   ].filter((text) => text !== '');
-  return `${count(state.finished)}${total} runs${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
+  return `${count(state.finished)}${total} ${things}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
 }
 
 function flowText(state: ProgressState, now: number): string[] {
@@ -127,12 +129,12 @@ function bar(share: number): string {
 }
 
 /** The live block's lines at a moment. */
-export function liveLines(state: ProgressState, now: number, projects: number | undefined): string[] {
+export function liveLines(state: ProgressState, now: number, projects: number | undefined, things = 'runs'): string[] {
   if (state.projects === 0) return [`connecting · ${duration(state.elapsed(now))}`];
   const { total } = state;
   const of = projects !== undefined && projects > 1 ? ` (project ${state.projects} of ${projects})` : '';
   const share = total === undefined || total === 0 ? '' : `${bar(state.finished / total)} `;
-  return [`${state.current}${of}`, `${share}${runsText(state)}`, flowText(state, now).join(' · ')];
+  return [`${state.current}${of}`, `${share}${runsText(state, things)}`, flowText(state, now).join(' · ')];
 }
 
 /**
@@ -157,14 +159,15 @@ export async function withProgress<T>(options: ProgressOptions, task: (progress:
 export function createProgress({
   terminal,
   verb,
+  things = 'runs',
   live,
   projects,
   clock = performance.now.bind(performance),
 }: ProgressOptions): Progress & { state(): string | undefined } {
   const state = new ProgressState(clock());
-  const redraw = () => terminal.draw(liveLines(state, clock(), projects));
+  const redraw = () => terminal.draw(liveLines(state, clock(), projects, things));
   const sayLine = () =>
-    terminal.line(`${verb} ${state.current}: ${[runsText(state), ...flowText(state, clock())].join(', ')}`);
+    terminal.line(`${verb} ${state.current}: ${[runsText(state, things), ...flowText(state, clock())].join(', ')}`);
   const timer = setInterval(live ? redraw : sayLine, live ? REDRAW_MS : LINE_EVERY_MS);
   timer.unref();
   let announced: string | undefined;
@@ -172,7 +175,7 @@ export function createProgress({
   const announce = () => {
     if (live || announced === state.current) return;
     announced = state.current;
-    terminal.line(`${verb} ${state.current}: ${runsText(state)}`);
+    terminal.line(`${verb} ${state.current}: ${runsText(state, things)}`);
   };
 
   return {
@@ -196,7 +199,7 @@ export function createProgress({
       terminal.line(text);
     },
     state: () =>
-      state.finished + state.points === 0 ? undefined : `${runsText(state)}, ${plural(state.points, 'point')}`,
+      state.finished + state.points === 0 ? undefined : `${runsText(state, things)}, ${plural(state.points, 'point')}`,
     done() {
       clearInterval(timer);
       if (live) terminal.draw([]);

@@ -1,9 +1,9 @@
 // What to export: projects, runs, attributes and classes, from the options to the model's vocabulary. No network.
 
 import { EXPORT_CLASSES, type ExportClass } from '../model/attributes.ts';
-import { compilePythonRegex, RegexError } from '../model/python-regex.ts';
 import type { AttributeSelection } from '../model/runs.ts';
 import { usageError } from './errors.ts';
+import { compileRegex } from './regex.ts';
 
 export interface ProjectOptions {
   projectIds: readonly string[];
@@ -35,8 +35,8 @@ export function chooseProjects(options: ProjectOptions, environmentProject: stri
     if (workspace.trim() === '' || workspace.includes('/')) {
       throw usageError(`--workspace takes the name of a workspace, not '${workspace}'.`);
     }
-    const included = projectPattern.map((pattern) => compile(pattern, '--project-pattern'));
-    const excluded = projectExcludePattern.map((pattern) => compile(pattern, '--project-exclude-pattern'));
+    const included = projectPattern.map((pattern) => compileRegex(pattern, '--project-pattern'));
+    const excluded = projectExcludePattern.map((pattern) => compileRegex(pattern, '--project-exclude-pattern'));
     const matches = (projectId: string) => {
       const name = projectId.slice(projectId.indexOf('/') + 1);
       return (
@@ -64,51 +64,15 @@ export function chooseProjects(options: ProjectOptions, environmentProject: stri
   return { kind: 'named', projects: [...new Set(named)] };
 }
 
-function compile(pattern: string, option: string): RegExp {
-  try {
-    return compilePythonRegex(pattern);
-  } catch (error) {
-    if (!(error instanceof RegexError)) throw error;
-    throw usageError(
-      `The regular expression '${pattern}' of ${option} is not valid: ${error.message}.`,
-      globHint(pattern),
-    );
-  }
-}
-
 /**
- * Refuses a regex that no server could read. The server's dialect is not ours, so whatever another dialect may know is
- * left to the server.
- * @throws ExporterError `usage`
- */
-export function checkServerRegex(pattern: string, option: string): void {
-  try {
-    compilePythonRegex(pattern);
-  } catch (error) {
-    if (!(error instanceof RegexError)) throw error;
-    if (error.kind === 'unsupported') return;
-    throw usageError(
-      `The regular expression '${pattern}' of ${option} is not valid: ${error.message}.`,
-      globHint(pattern),
-    );
-  }
-}
-
-function globHint(pattern: string): string | undefined {
-  return pattern.startsWith('*') ? 'A regular expression is no file pattern: write .* where * is meant.' : undefined;
-}
-
-/**
- * `--attributes`: one value is a regex, several are exact names (contract of the seed README).
+ * `--attributes`: one value is a regex, several are exact names (contract of the seed README). The regex is not checked:
+ * how depends on who matches it.
  * @returns the selection, and a warning where several values look as if regexes were meant
  */
 export function chooseAttributes(values: readonly string[]): { attributes: AttributeSelection; warning?: string } {
   const [first, ...others] = values;
   if (first === undefined) return { attributes: { kind: 'all' } };
-  if (others.length === 0) {
-    checkServerRegex(first, '-a (--attributes)');
-    return { attributes: { kind: 'regex', pattern: first } };
-  }
+  if (others.length === 0) return { attributes: { kind: 'regex', pattern: first } };
   const names = [...new Set(values)];
   const patterns = names.filter(looksLikeRegex);
   if (patterns.length === 0) return { attributes: { kind: 'names', names } };

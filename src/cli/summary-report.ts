@@ -1,4 +1,4 @@
-// The summary of an archive as a person reads it.
+// The summaries of an archive as a person reads them: of its runs, its models, its model versions.
 
 import type { FileTotals } from '../archive/file-check.ts';
 import type { ProjectSummary, Summary } from '../archive/summary.ts';
@@ -10,25 +10,35 @@ const NAMED_RUNS = 10;
 /** Columns of a run id in a table; ids may have a thousand characters. */
 const RUN_ID_WIDTH = 48;
 
+/** How the things that a summary counts are called. */
+const WORDS = {
+  runs: { title: 'Archive', one: 'run', many: 'runs', fact: 'Runs' },
+  models: { title: 'Models in', one: 'model', many: 'models', fact: 'Models' },
+  modelVersions: { title: 'Model versions in', one: 'model version', many: 'versions', fact: 'Versions' },
+};
+export type Summarised = keyof typeof WORDS;
+
 /** Lines of text; names of runs and projects can't command the terminal. */
-export function summaryLines(summary: Summary): string[] {
+export function summaryLines(summary: Summary, things: Summarised = 'runs'): string[] {
   const { totals } = summary;
+  const { title, one } = WORDS[things];
   const several = totals.projects > 1;
-  const lines = [`Archive ${summary.dataPath}`];
+  const lines = [`${title} ${summary.dataPath}`];
   if (several) {
     lines.push(
-      `  ${plural(totals.projects, 'project')}, ${plural(totals.runs, 'run')}, ${plural(totals.records, 'record')}`,
+      `  ${plural(totals.projects, 'project')}, ${plural(totals.runs, one)}, ${plural(totals.records, 'record')}`,
     );
     lines.push(`  ${parquetText(totals.parquet)} of parquet, ${filesText(totals.files, summary.filesPath)}`);
   }
-  for (const project of summary.projects) lines.push('', ...projectLines(project, summary.filesPath));
+  for (const project of summary.projects) lines.push('', ...projectLines(project, summary.filesPath, things));
   return lines.map((line) => printable(line.replace(/[\n\t]/g, ' ')));
 }
 
-function projectLines(project: ProjectSummary, filesPath: string | null): string[] {
+function projectLines(project: ProjectSummary, filesPath: string | null, things: Summarised): string[] {
   const { steps, times } = project;
+  const { fact, many } = WORDS[things];
   const facts: [string, string][] = [
-    ['Runs', runsText(project)],
+    [fact, runsText(project)],
     ['Records', recordsText(project)],
     ['Steps', steps === null ? 'none' : `${shortStep(steps.least)} to ${shortStep(steps.greatest)}`],
     ['Times', times === null ? 'none' : `${times.first} to ${times.last}`],
@@ -53,23 +63,23 @@ function projectLines(project: ProjectSummary, filesPath: string | null): string
     ...block(
       tableLines(
         [
-          { title: 'Biggest runs', maxWidth: RUN_ID_WIDTH },
+          { title: `Biggest ${many}`, maxWidth: RUN_ID_WIDTH },
           { title: 'Records', align: 'right' },
           { title: 'Parquet', align: 'right' },
         ],
         biggest,
       ),
     ),
-    ...block(runList('Partial runs, which the next export tries again:', project.partial)),
+    ...block(runList(`Partial ${many}, which the next export tries again:`, project.partial)),
     ...block(
       runList(
-        'Damaged runs:',
+        `Damaged ${many}:`,
         project.damaged.map(({ run, message }) => `${run}: ${message}`),
       ),
     ),
     ...block(
       runList(
-        'Runs whose downloaded files are lost or of another size:',
+        `${fact} whose downloaded files are lost or of another size:`,
         project.damagedFiles.map(({ runId, files, example }) => `${runId}: ${plural(files, 'file')}, e.g. ${example}`),
       ),
     ),
@@ -108,12 +118,14 @@ function parquetText({ files, bytes }: { files: number; bytes: number }): string
   return `${plural(files, 'file')}, ${size(bytes)}`;
 }
 
-function filesText({ count: files, bytes, missing, damaged }: FileTotals, filesPath: string | null): string {
+function filesText(totals: FileTotals, filesPath: string | null): string {
+  const { count: files, bytes, missing, skipped, skippedBytes, damaged } = totals;
   const details = [
     plural(files, 'downloaded file'),
     bytes === null ? 'size unknown' : size(bytes),
     files > 0 && filesPath === null ? 'not looked up, as there is no folder of files' : '',
     missing > 0 ? `and ${count(missing)} missing` : '',
+    skipped > 0 ? `${count(skipped)} left out for their size (${size(skippedBytes)})` : '',
     damaged > 0 ? `and ${count(damaged)} lost or of another size` : '',
   ];
   return details.filter((text) => text !== '').join(', ');

@@ -25,6 +25,42 @@ test('demo exports the sample project, prints its summary and what to type next'
   assert.match(again.stderr, /0 exported, \d+ skipped/);
 });
 
+test('demo --exporter neptune2 exports runs and models, and prints the summary of both', async (t) => {
+  const cwd = await tempFolder(t);
+  const { code, stdout, stderr } = await runCli(['demo', '--exporter', 'neptune2'], { cwd });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^Archive .*neptune2-demo\/data\n\ndemo\/churn-prediction\n {2}Runs {5}\d+\n/);
+  assert.match(stdout, /^Models in .*neptune2-demo\/model_data\n\ndemo\/churn-prediction\n {2}Models {3}[1-9]/m);
+  assert.match(stdout, /^Model versions in .*neptune2-demo\/model_data\n\ndemo\/churn-prediction\n {2}Versions [1-9]/m);
+  assert.match(stderr, /^ {2}Runs: (\d+) matched, \1 exported, 0 skipped \(there already\)$/m);
+  assert.match(stderr, /^ {2}Models: (\d+) matched, \1 exported, 0 skipped \(there already\)$/m);
+  assert.match(stderr, /^ {2}Versions: (\d+) matched, \1 exported, 0 skipped \(there already\)$/m);
+  const inside = (await readdir(join(cwd, 'neptune2-demo'))).map((name) => name.replace(/\d{8}_\d{6}/, 'TIME')).sort();
+  assert.deepEqual(inside, ['data', 'files', 'model_data', 'model_files', 'neptune_exporter_TIME.log']);
+  const [, next = ''] = stderr.match(/^ {2}.* (summary -d .*)$/m) ?? [];
+  assert.equal(next, 'summary -d neptune2-demo/data --model-data-path neptune2-demo/model_data');
+  const summary = await runCli(next.split(' '), { cwd });
+  assert.deepEqual([summary.code, summary.stdout], [0, stdout]);
+});
+
+test('demo --exporter neptune2 --serve serves exports of runs and models', async (t) => {
+  const cwd = await tempFolder(t);
+  const server = startCli(['demo', '--exporter', 'neptune2', '--serve'], { cwd });
+  t.after(() => server.kill('SIGKILL'));
+  const ended = outcome(server);
+  const [text] = (await once(server.stdout, 'data')) as [string];
+  const env = Object.fromEntries([...text.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
+  for (const command of ['export', 'export-models']) {
+    const { code, stderr } = await runCli([command, '-c', 'parameters'], { cwd, env });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^The server is Neptune 2\.$/m);
+  }
+  server.kill('SIGINT');
+  const { code, stderr } = await ended;
+  assert.equal(code, 0);
+  assert.match(stderr, /^neptune-exporter export --exporter neptune2\nneptune-exporter export-models$/m);
+});
+
 test('demo --serve prints what to paste, serves exports, and ends with Ctrl-C', async (t) => {
   const cwd = await tempFolder(t);
   const server = startCli(['demo', '--serve'], { cwd });

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { startNeptune2DemoServer } from '../../src/demo/neptune2/server.ts';
 import { sampleProject } from '../../src/demo/sample-project.ts';
 import { startDemoServer } from '../../src/demo/server.ts';
 import { type CliResult, runCli } from '../helpers/cli.ts';
+import { neptune2Data } from '../helpers/neptune2-data.ts';
 import { apiToken, deadAddress, serve } from '../helpers/server.ts';
 import { tempFolder } from '../helpers/temp.ts';
 
@@ -83,23 +85,22 @@ test('a server that is no Neptune', async (t) => {
   assertError(result, /does not look like a Neptune server/, /address/);
 });
 
-test('a Neptune 2 server', async (t) => {
-  const claims = Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + 600 })).toString('base64url');
-  const url = await serve(t, (request, response) => {
-    response.setHeader('content-type', 'application/json');
-    if (request.url?.endsWith('/oauth-token')) {
-      response.end(JSON.stringify({ accessToken: `e30.${claims}.x`, refreshToken: 'r', username: 'u' }));
-    } else if (request.url?.endsWith('/leaderboard/swagger.json')) {
-      response.end(JSON.stringify({ swagger: '2.0', paths: { '/api/leaderboard/v1/attributes/search': {} } }));
-    } else {
-      response.statusCode = 404;
-      response.end('{}');
-    }
-  });
-  const env = { NEPTUNE_API_TOKEN: apiToken(url, SECRET) };
-  for (const args of [EXPORT, ['export', '-p', 'team/project']]) {
-    const result = await runCli(args, { cwd: await tempFolder(t), env });
-    assertError(result, /The server is Neptune 2/, /--exporter neptune2/);
+test('the other Neptune than --exporter says', async (t) => {
+  const neptune3 = await demoServer(t);
+  const neptune2 = await startNeptune2DemoServer({ data: neptune2Data() });
+  t.after(() => neptune2.close());
+  for (const [said, found, { token }] of [
+    ['neptune3', 'neptune2', neptune2],
+    ['neptune2', 'neptune3', neptune3],
+  ] as const) {
+    const args = ['export', '--exporter', said, '-p', 'team/project', '--api-token', token];
+    const result = await runCli(args, { cwd: await tempFolder(t) });
+    const [saidTitle, foundTitle] = [said, found].map((name) => name.replace('neptune', 'Neptune '));
+    assertError(
+      result,
+      new RegExp(`^error: The server is ${foundTitle}, not ${saidTitle}\\.$`),
+      new RegExp(`Say --exporter ${found}, or leave the option out\\.`),
+    );
   }
 });
 

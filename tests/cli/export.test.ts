@@ -136,7 +136,10 @@ test('no run matches: said so, and no error', async (t) => {
   const { run } = await setUp(t);
   const { code, stderr } = await run('-r', 'no-such-run');
   assert.equal(code, 0);
-  assert.match(stderr, /No runs whose id matches 'no-such-run'/);
+  assert.match(
+    stderr,
+    /^ {2}No runs match -r 'no-such-run'; archived runs are exported with --include-archived-runs\.$/m,
+  );
 });
 
 test('what could not be exported is in the error report, and the exit code is 3', async (t) => {

@@ -7,37 +7,54 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { LOADERS } from '../../src/cli/commands/load.ts';
+import { EXPORTERS } from '../../src/cli/neptune.ts';
+import { SOURCE_NAMES } from '../../src/sources/registry.ts';
 import { TARGET_NAMES } from '../../src/targets/registry.ts';
 import { ROOT, runCli } from '../helpers/cli.ts';
 import { tempFolder } from '../helpers/temp.ts';
 
+/** What `export` and `export-models` share. */
+const EXPORT_OPTIONS = [
+  '-p, --project-ids',
+  '--workspace',
+  '--project-pattern',
+  '--project-exclude-pattern',
+  '--exporter',
+  '--created-after',
+  '--created-before',
+  '--modified-after',
+  '--modified-before',
+  '-a, --attributes',
+  '--exclude-attributes',
+  '-c, --classes',
+  '--exclude',
+  '--max-file-size',
+  '--api-token',
+  '-d, --data-path',
+  '-f, --files-path',
+  '--concurrency',
+  '--error-report-file',
+  '-v, --verbose',
+  '--log-file',
+  '--no-progress',
+  '--json',
+];
+
 /** Options by command: contract, short forms included. */
 const OPTIONS: Record<string, string[]> = {
   export: [
-    '-p, --project-ids',
-    '--workspace',
-    '--project-pattern',
-    '--project-exclude-pattern',
-    '--exporter',
+    ...EXPORT_OPTIONS,
     '-r, --runs',
-    '-a, --attributes',
-    '-c, --classes',
-    '--exclude',
+    '--runs-file',
+    '-q, --runs-query',
     '--include-archived-runs',
     '--include-metric-previews',
-    '--api-token',
-    '-d, --data-path',
-    '-f, --files-path',
-    '--concurrency',
-    '--error-report-file',
-    '-v, --verbose',
-    '--log-file',
-    '--no-progress',
-    '--json',
   ],
+  'export-models': [...EXPORT_OPTIONS, '-q, --models-query', '--include-archived-models'],
   summary: [
     '-d, --data-path',
     '-f, --files-path',
+    '--model-data-path',
     '-p, --project-ids',
     '-r, --runs',
     '-v, --verbose',
@@ -60,7 +77,7 @@ const OPTIONS: Record<string, string[]> = {
     '--no-progress',
     '--json',
   ],
-  demo: ['--serve', '--port', '-v, --verbose', '--no-progress'],
+  demo: ['--exporter', '--serve', '--port', '-v, --verbose', '--no-progress'],
 };
 
 test('--version prints the version of the package', async () => {
@@ -93,8 +110,29 @@ for (const [command, options] of Object.entries(OPTIONS)) {
   });
 }
 
-test('--loader knows every target', () => {
+test('--loader knows every target, --exporter every source', () => {
   assert.deepEqual([...LOADERS], TARGET_NAMES);
+  assert.deepEqual([...EXPORTERS], [...SOURCE_NAMES]);
+});
+
+test('the defaults of the folders', async () => {
+  for (const [command, data, files] of [
+    ['export', './exports/data', './exports/files'],
+    ['export-models', './exports/model_data', './exports/model_files'],
+  ] as const) {
+    const { stdout } = await runCli([command, '--help'], { cwd: ROOT });
+    const text = stdout.replaceAll(/\s+/g, ' ');
+    assert.ok(text.includes(`folder of the parquet data (default: ${data})`));
+    assert.ok(text.includes(`folder of the downloaded files (default: ${files})`));
+  }
+});
+
+test('every new way to select has an example', async () => {
+  const { stdout } = await runCli(['export', '--help'], { cwd: ROOT });
+  const examples = stdout.slice(stdout.indexOf('\nExamples:'));
+  for (const option of ['--runs-file', '-q', '--created-after', '--exclude-attributes', '--max-file-size']) {
+    assert.match(examples, new RegExp(` ${option} `));
+  }
 });
 
 test('--version and --help load nothing but the command line and commander', async (t) => {

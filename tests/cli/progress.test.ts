@@ -41,6 +41,30 @@ test('the live block names project, runs, points, bytes, rates and times', () =>
   ]);
 });
 
+test('what is counted has its name', (t) => {
+  const state = new ProgressState(0);
+  state.project('team/a', 3);
+  state.outcomes.done = 1;
+  assert.match(liveLines(state, 0, 1, 'models and versions')[1] ?? '', / 1\/3 models and versions$/);
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let text = '';
+  const stream: OutputStream = {
+    write: (chunk: unknown) => {
+      text += chunk;
+      return true;
+    },
+  };
+  const terminal = createTerminal({ stdout: stream, stderr: stream, env: {}, redact: (line) => line });
+  const progress = createProgress({ terminal, verb: 'exporting', things: 'models', live: false, clock: () => 0 });
+  progress.project('team/a', 2);
+  progress.runStarted('m1');
+  progress.runFinished('m1', 'done');
+  assert.equal(progress.state(), '1/2 models, 0 points');
+  t.mock.timers.tick(30_000);
+  progress.done();
+  assert.match(text, /^exporting team\/a: 0\/2 models\nexporting team\/a: 1\/2 models, 0 points, /);
+});
+
 test('on a terminal at most ten redraws a second, and nothing stays', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { checkServerRegex, chooseAttributes, chooseClasses, chooseProjects } from '../../src/cli/selection.ts';
+import { checkServerRegex, compileRegex } from '../../src/cli/regex.ts';
+import { chooseAttributes, chooseClasses, chooseProjects } from '../../src/cli/selection.ts';
 import { ExporterError } from '../../src/model/errors.ts';
 
 const NO_PROJECTS = { projectIds: [], workspace: undefined, projectPattern: [], projectExcludePattern: [] };
@@ -63,6 +64,15 @@ test('a regex for the server is refused only where every dialect refuses it', ()
   for (const pattern of ['RUN-.*', '(?i)run', '\\pL+', 'a & !b', '\\z']) checkServerRegex(pattern, '-r');
   for (const pattern of ['(', '[a', 'a)', '*a', 'a\\'])
     assertUsage(() => checkServerRegex(pattern, '-r'), /of -r is not valid/);
+});
+
+test('a regex that is matched here is refused where Python or this program refuses it', () => {
+  assert.ok(compileRegex('^monitoring/', '--exclude-attributes').test('monitoring/cpu'));
+  assertUsage(
+    () => compileRegex('(a', '--exclude-attributes'),
+    /'\(a' of --exclude-attributes is not valid: missing \)/,
+  );
+  assertUsage(() => compileRegex('(?>a)', '-r'), /of -r is not valid: .*not supported/);
 });
 
 test('classes and their exclusion exclude each other', () => {

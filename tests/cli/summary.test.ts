@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cp, readdir, rm, truncate } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { Summary } from '../../src/archive/summary.ts';
@@ -13,6 +13,7 @@ import { cleanEnvironment, ROOT, runCli } from '../helpers/cli.ts';
 import { tempFolder } from '../helpers/temp.ts';
 
 const OFFICIAL = join(ROOT, 'tests', 'fixtures', 'official');
+const OFFICIAL_MODELS = join(ROOT, 'tests', 'fixtures', 'official-models');
 
 /** An export of the sample project's parameters and metrics. */
 async function archive(t: TestContext): Promise<string> {
@@ -124,6 +125,76 @@ test('an archive of the official exporter', async (t) => {
   assert.match(stdout, /unverified, as they have no manifest/);
 });
 
+type WithModels = Partial<Summary> & { models?: Summary; modelVersions?: Summary };
+
+test('models follow the runs; without runs they are shown alone', async (t) => {
+  const cwd = await tempFolder(t);
+  await cp(OFFICIAL_MODELS, join(cwd, 'exports'), { recursive: true });
+  const alone: WithModels = await jsonOf([], cwd);
+  assert.deepEqual(Object.keys(alone), ['models', 'modelVersions']);
+  assert.deepEqual([alone.models?.totals.runs, alone.modelVersions?.totals.runs], [2, 2]);
+  assert.equal(alone.modelVersions?.totals.files.count, 5);
+  await cp(OFFICIAL, join(cwd, 'exports'), { recursive: true });
+  const json: WithModels = await jsonOf([], cwd);
+  assert.deepEqual([json.models, json.modelVersions], [alone.models, alone.modelVersions]);
+  assert.equal(json.totals?.runs, 3);
+  const { stdout } = await runCli(['summary'], { cwd });
+  const path = join(cwd, 'exports', 'model_data');
+  const [project = ''] = json.projects?.map(({ projectId }) => projectId) ?? [];
+  assert.match(
+    stdout,
+    new RegExp(
+      `^Archive .*\n\nModels in ${path}\n\n${project}\n {2}Models {3}2 .*\n {2}Biggest models .*` +
+        `\n\nModel versions in ${path}\n\n${project}\n {2}Versions 2 .*\n {2}Biggest versions `,
+      's',
+    ),
+  );
+});
+
+test('models are chosen by project and id, and looked for where the options say', async (t) => {
+  const cwd = await tempFolder(t);
+  await cp(OFFICIAL, join(cwd, 'one'), { recursive: true });
+  await cp(OFFICIAL_MODELS, join(cwd, 'two'), { recursive: true });
+  // Both kinds in one folder, as exports with the same -d and -f make them.
+  await cp(join(OFFICIAL_MODELS, 'model_data'), join(cwd, 'one', 'data'), { recursive: true });
+  await cp(join(OFFICIAL_MODELS, 'model_files'), join(cwd, 'one', 'files'), { recursive: true });
+  const shared: WithModels = await jsonOf(['-d', 'one/data'], cwd);
+  assert.deepEqual([shared.totals?.runs, shared.totals?.files.damaged], [3, 0]);
+  assert.deepEqual([shared.models?.totals.files.count, shared.modelVersions?.totals.files.count], [1, 5]);
+  const apart: WithModels = await jsonOf(['-d', 'one/data', '--model-data-path', 'two/model_data'], cwd);
+  assert.equal(apart.models?.dataPath, join(cwd, 'two', 'model_data'));
+  assert.equal(apart.models?.filesPath, join(cwd, 'two', 'model_files'));
+  const model: WithModels = await jsonOf(['-d', 'one/data', '-r', 'VIS-CHURN'], cwd);
+  assert.deepEqual(Object.keys(model), ['models']);
+  const project = shared.projects?.[0]?.projectId ?? '';
+  assert.deepEqual(Object.keys(await jsonOf(['-d', 'one/data', '-p', project], cwd)), Object.keys(shared));
+  for (const args of [
+    ['-r', 'VIS-NONE'],
+    ['-p', 'no/project'],
+    ['--model-data-path', 'nowhere'],
+    ['--model-data-path', 'one/files'],
+  ]) {
+    const { code, stderr } = await runCli(['summary', '-d', 'one/data', ...args], { cwd });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, new RegExp(`^error: .*${args[1]}`, 'm'));
+  }
+  const nothing = await runCli(['summary'], { cwd });
+  assert.equal(nothing.code, 1);
+  assert.match(nothing.stderr, /There is no folder .*exports\/data/);
+});
+
+test('a damaged model is named and the exit code is 3', async (t) => {
+  const cwd = await tempFolder(t);
+  await cp(OFFICIAL_MODELS, join(cwd, 'exports'), { recursive: true });
+  const files = join(cwd, 'exports', 'model_files');
+  await rm(files, { recursive: true });
+  assert.equal((await runCli(['summary'], { cwd })).code, 0);
+  await mkdir(files);
+  const { code, stdout } = await runCli(['summary'], { cwd });
+  assert.equal(code, 3);
+  assert.match(stdout, /Versions whose downloaded files are lost .*\n +VIS-CHURN-1: 5 files/);
+});
+
 test('a reader that goes away early is no error', async (t) => {
   const cwd = await archive(t);
   const program = join(ROOT, 'tests', 'helpers', 'run-source.ts');
@@ -153,7 +224,7 @@ test('names of others cannot command the terminal, and long lists are cut', () =
     records: 1,
     emptyRows: 2,
     parquet: { files: 1, bytes: 1 },
-    files: { count: 2, bytes: null, missing: 1, damaged: 0 },
+    files: { count: 2, bytes: null, missing: 1, skipped: 3, skippedBytes: 5_000_000, damaged: 0 },
     types: {},
     steps: { least: '-0.500000', greatest: '100.000000' },
     times: null,
@@ -175,6 +246,8 @@ test('names of others cannot command the terminal, and long lists are cut', () =
   assert.ok(lines.some((line) => /^ {2}x{47}… {2} +1 +1 B$/.test(line)));
   assert.ok(lines.every((line) => line.length < 100));
   assert.ok(lines.includes('  Times    none'));
-  assert.ok(lines.includes('  Files    2 downloaded files, size unknown, and 1 missing'));
+  assert.ok(
+    lines.includes('  Files    2 downloaded files, size unknown, and 1 missing, 3 left out for their size (5.0 MB)'),
+  );
   assert.ok(lines.includes('    RUN-9') && !lines.includes('    RUN-10') && lines.includes('    and 2 more'));
 });

@@ -31,3 +31,6 @@ export const LOAD_MLFLOW = `uv run neptune-exporter load \\
     --mlflow-tracking-uri "http://localhost:5000" \\
     --data-path ./exports/data \\
     --files-path ./exports/files`;
+
+/** `#### Export examples`: with the Neptune 2.x client, splitting data and files to different locations. */
+export const EXPORT_NEPTUNE2 = `uv run neptune-exporter export -p "workspace/proj" --exporter neptune2 --data-path /mnt/fast/exports/data --files-path /mnt/cold/exports/files`;

@@ -1,42 +1,23 @@
 // `export`: from Neptune to an archive on disk.
 
-import { Command, Option } from 'commander';
-import { EXPORT_CLASSES, type ExportClass } from '../../model/attributes.ts';
+import { Command } from 'commander';
 import { ExporterError } from '../../model/errors.ts';
-import type { Selection } from '../../model/runs.ts';
+import type { RunFilter } from '../../model/runs.ts';
 import type { Bind, CliContext } from '../context.ts';
-import { EXIT } from '../errors.ts';
-import { exportLines } from '../export-report.ts';
-import { makeFolder } from '../folders.ts';
+import { EXIT, usageError } from '../errors.ts';
+import * as common from '../export-options.ts';
+import { exportLines, isWhole } from '../export-report.ts';
+import { startExport } from '../export-start.ts';
+import { askServer, type Exporter, otherNeptune, TITLES } from '../neptune.ts';
 import * as shared from '../options.ts';
-import {
-  checkServerRegex,
-  chooseAttributes,
-  chooseClasses,
-  chooseProjects,
-  type ProjectOptions,
-} from '../selection.ts';
+import { readRunIds } from '../runs-file.ts';
 
-/** Exporters of this version. */
-const EXPORTERS = ['neptune3'] as const;
-export const DEFAULT_CONCURRENCY = 16;
-const MAX_CONCURRENCY = 64;
-
-interface ExportOptions extends shared.CommonOptions, ProjectOptions {
-  exporter?: (typeof EXPORTERS)[number];
+interface ExportOptions extends common.BaseExportOptions {
   runs?: string;
-  attributes: string[];
-  classes: ExportClass[];
-  exclude: ExportClass[];
+  runsFile?: string;
+  runsQuery?: string;
   includeArchivedRuns: boolean;
   includeMetricPreviews: boolean;
-  dataPath: string;
-  filesPath: string;
-  apiToken?: string;
-  concurrency: number;
-  errorReportFile: string;
-  progress: boolean;
-  json: boolean;
 }
 
 const EXAMPLES = [
@@ -55,6 +36,19 @@ const EXAMPLES = [
     'neptune-exporter export --exporter neptune3 -p "my-org/my-project" -a "metrics/accuracy" -a "metrics/loss"',
   ],
   [
+    'All but the monitoring of the hardware, and no file over 500 MB',
+    'neptune-exporter export -p "my-org/my-project" --exclude-attributes "^monitoring/" --max-file-size 500MB',
+  ],
+  ['These very runs, one id a line', 'neptune-exporter export -p "my-org/my-project" --runs-file runs.txt'],
+  [
+    'Runs of May 2024, in UTC',
+    'neptune-exporter export -p "my-org/my-project" --created-after 2024-05-01 --created-before 2024-06-01',
+  ],
+  [
+    'Runs of Neptune 2 that a query selects',
+    'neptune-exporter export --exporter neptune2 -p "my-org/my-project" -q \'`sys/tags`:stringSet CONTAINS "best"\'',
+  ],
+  [
     'All projects of a workspace but some',
     'neptune-exporter export --exporter neptune3 --workspace my-org --project-exclude-pattern "^test-"',
   ],
@@ -66,114 +60,89 @@ const EXAMPLES = [
 
 /** The command `export`. */
 export function exportCommand(bind: Bind): Command {
-  const command = new Command('export')
-    .description('Export runs from Neptune to parquet and files. Runs that are there already are skipped.')
-    .addOption(
-      shared.manyOption('-p, --project-ids <path>', 'project, as workspace/project; else NEPTUNE_PROJECT is used'),
-    )
-    .option('--workspace <name>', 'all projects of a workspace, instead of -p')
-    .addOption(shared.manyOption('--project-pattern <regex>', 'with --workspace: only projects whose name matches'))
-    .addOption(
-      shared.manyOption('--project-exclude-pattern <regex>', 'with --workspace: no projects whose name matches'),
-    )
-    .addOption(
-      new Option(
-        '--exporter <version>',
-        `version of Neptune: ${EXPORTERS.join(', ')}; if missing, the server is asked`,
-      ).argParser(shared.choice(EXPORTERS)),
-    )
-    .option('-r, --runs <regex>', 'only runs whose id (sys/custom_run_id) matches, anywhere in it')
-    .addOption(shared.manyOption('-a, --attributes <name>', 'given once: a regex; given several times: exact names'))
-    .addOption(classOption('-c, --classes <class>', `only this class of data: ${EXPORT_CLASSES.join(', ')}`))
-    .addOption(classOption('--exclude <class>', 'all but this class of data'))
-    .option('--include-archived-runs', 'also runs that are archived or in the trash', false)
-    .option('--include-metric-previews', 'also preview points of metrics', false)
-    .option('--api-token <token>', 'API token; better set NEPTUNE_API_TOKEN, which no process list shows');
-  shared.addDataPath(command);
-  shared.addFilesPath(command, 'folder of the downloaded files');
-  command.addOption(
-    new Option('--concurrency <n>', 'requests to the server at the same time')
-      .default(DEFAULT_CONCURRENCY)
-      .argParser(shared.wholeNumber(1, MAX_CONCURRENCY)),
+  const command = new Command('export').description(
+    'Export runs from Neptune to parquet and files. Runs that are there already are skipped.',
   );
-  shared.addErrorReport(command);
-  shared.addLogging(command);
-  shared.addNoProgress(command);
-  shared.addJson(command);
+  common.addProjects(command);
+  command
+    .optionsGroup('Which runs:')
+    .option(
+      '-r, --runs <regex>',
+      'only runs whose id matches: in Neptune 3 sys/custom_run_id, anywhere; in Neptune 2 sys/id, from its beginning',
+    )
+    .option('--runs-file <file>', 'only the runs whose ids are in this file, one a line; - is standard input')
+    .option('-q, --runs-query <nql>', 'Neptune 2 only: only runs that this NQL query selects');
+  common.addTimes(command, 'runs');
+  command.option('--include-archived-runs', 'also runs that are archived or in the trash', false);
+  common.addData(command);
+  command.option('--include-metric-previews', 'Neptune 3 only: also preview points of metrics', false);
+  common.addServerAndOutput(command);
   return shared.addExamples(command, EXAMPLES).action(bind(runExport));
 }
 
-function classOption(flags: string, description: string): Option {
-  return new Option(flags, `${description} (repeatable)`).default([]).argParser(shared.choices(EXPORT_CLASSES));
-}
-
-/** What is asked for, checked without the network. @throws ExporterError `usage` */
-function readRequest(options: ExportOptions, env: CliContext['env']) {
-  const projects = chooseProjects(options, env.NEPTUNE_PROJECT);
-  const { attributes, warning } = chooseAttributes(options.attributes);
-  if (options.runs) checkServerRegex(options.runs, '-r (--runs)');
-  const selection: Selection = {
-    attributes,
-    classes: chooseClasses(options.classes, options.exclude),
-    includePreviews: options.includeMetricPreviews,
-  };
-  const filter = { ...(options.runs ? { idPattern: options.runs } : {}), includeArchived: options.includeArchivedRuns };
-  return { projects, selection, filter, warning };
-}
-
 async function runExport(options: ExportOptions, context: CliContext): Promise<number> {
-  const { warning, ...request } = readRequest(options, context.env);
-  const { parseApiToken } = await import('../../sources/token.ts');
-  const token = parseApiToken(options.apiToken ?? context.env.NEPTUNE_API_TOKEN).text;
-  const dataPath = await makeFolder(options.dataPath);
-  const filesPath = await makeFolder(options.filesPath);
-  const log = context.openLog(options);
-  if (warning !== undefined) log.warn(warning);
-  const signal = context.interruptSignal();
-  if (options.exporter === undefined) await askServer(token, context, signal);
+  const { terminal } = context;
+  const request = common.readRequest(options, context.env.NEPTUNE_PROJECT);
+  checkFor(options.exporter, options);
+  const filter = { ...request.filter, ...(await readFilter(options, context)) };
+  const { around, ...start } = await startExport(options, context, request.warnings);
+  const exporter = options.exporter ?? (await askServer(start.access, terminal));
+  checkFor(exporter, options);
+  const includePreviews = options.includeMetricPreviews && exporter === 'neptune3';
+  if (options.includeMetricPreviews && !includePreviews) {
+    around.log.warn('Neptune 2 has no metric previews: --include-metric-previews changes nothing');
+  }
 
   const { runExportJob } = await import('../export-job.ts');
-  const report = await runExportJob(
-    {
-      ...request,
-      token,
-      dataPath,
-      filesPath,
-      concurrency: options.concurrency,
-      errorReportFile: options.errorReportFile,
-      live: options.progress,
-    },
-    { context, log, signal },
-  ).catch(async (error: unknown) => {
-    throw await explainMissing(error, token, signal);
+  const selection = { ...request.selection, includePreviews };
+  const job = { ...start.job, exporter, projects: request.projects, filter, selection };
+  const report = await runExportJob(job, around).catch(async (error: unknown) => {
+    const found = await otherNeptune(error, exporter, start.access);
+    throw found === undefined ? error : wrongServerError(found, exporter, error);
   });
-  for (const line of exportLines(report, options.runs)) context.terminal.line(line);
-  if (options.json) context.terminal.result(JSON.stringify(report, null, 2));
-  return report.partial + report.failed > 0 ? EXIT.incomplete : EXIT.ok;
+  const chosen = { by: chosenBy(options), includeArchived: options.includeArchivedRuns };
+  for (const line of exportLines(report, chosen)) terminal.line(line);
+  if (options.json) terminal.result(JSON.stringify(report, null, 2));
+  return isWhole(report) ? EXIT.ok : EXIT.incomplete;
 }
 
-/** Without `--exporter` the server says which Neptune it is, and so do we. */
-async function askServer(token: string, { terminal }: CliContext, signal: AbortSignal): Promise<void> {
-  const { detectServer } = await import('../../sources/detect.ts');
-  const found = await detectServer({ token, signal });
-  if (found === 'neptune2') throw neptune2Error();
-  terminal.line('The server is Neptune 3.');
+function wrongServerError(found: Exporter, asked: Exporter, cause: unknown): ExporterError {
+  return new ExporterError('wrong_server', `The server is ${TITLES[found]}, not ${TITLES[asked]}.`, {
+    hint: `Say --exporter ${found}, or leave the option out.`,
+    cause,
+  });
 }
 
-/** A Neptune 2 server has no such addresses: it is asked what it is before the error is told. */
-async function explainMissing(error: unknown, token: string, signal: AbortSignal): Promise<unknown> {
-  if (!(error instanceof ExporterError) || (error.status !== 404 && error.status !== 405)) return error;
-  const { detectServer } = await import('../../sources/detect.ts');
-  const found = await detectServer({ token, signal }).catch(() => undefined);
-  return found === 'neptune2' ? neptune2Error() : error;
+/** What one Neptune can't do, or must not be asked; both are tried as long as it is not known which one it is. */
+function checkFor(exporter: Exporter | undefined, options: ExportOptions): void {
+  if (exporter === 'neptune3' && options.runsQuery) {
+    throw usageError(
+      '-q (--runs-query) is for Neptune 2 only, and this is Neptune 3.',
+      'Use -r, a regex on the run id, or --created-after and its like.',
+    );
+  }
+  common.checkRegex(options.runs, '-r (--runs)', exporter);
+  common.checkAttributes(options, exporter);
 }
 
-function neptune2Error(): ExporterError {
-  return new ExporterError(
-    'wrong_server',
-    'The server is Neptune 2, which this version of neptune-exporter does not read.',
-    {
-      hint: 'A version that has --exporter neptune2 is needed.',
-    },
-  );
+/** @throws ExporterError `usage` */
+async function readFilter(options: ExportOptions, { terminal }: CliContext): Promise<RunFilter> {
+  const { runs, runsFile, runsQuery, includeArchivedRuns: includeArchived } = options;
+  if (runs && runsFile !== undefined) throw usageError('-r (--runs) and --runs-file exclude each other.');
+  return {
+    includeArchived,
+    ...(runs ? { idPattern: runs } : {}),
+    ...(runsFile === undefined ? {} : { ids: await readRunIds(runsFile, terminal) }),
+    ...(runsQuery ? { query: runsQuery } : {}),
+  };
+}
+
+function chosenBy(options: ExportOptions): string[] {
+  const { runs, runsFile, runsQuery } = options;
+  return [
+    ...(runs ? [`-r '${runs}'`] : []),
+    ...(runsFile === undefined ? [] : [`--runs-file '${runsFile}'`]),
+    ...(runsQuery ? [`-q '${runsQuery}'`] : []),
+    ...common.timeOptions(options),
+  ];
 }
