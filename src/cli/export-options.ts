@@ -135,7 +135,7 @@ export function readRequest(options: BaseExportOptions, environmentProject: stri
   const modified = timeRange('modified', options.modifiedAfter, options.modifiedBefore);
   return {
     projects,
-    filter: { ...(created ? {} : {}), ...(modified ? { modified } : {}) },
+    filter: { ...(created ? { created } : {}), ...(modified ? { modified } : {}) },
     selection: {
       attributes,
       classes: chooseClasses(options.classes, options.exclude),
