@@ -1,7 +1,7 @@
 // The public face of the library: what a script may import.
 
 export { findRun } from './archive/find-run.ts';
-export { type Archive, openArchive, readBatches, readRunInfo } from './archive/reader.ts';
+export { type Archive, findArchive, openArchive, readBatches, readRunInfo } from './archive/reader.ts';
 export { type Summary, type SummaryOptions, summarise } from './archive/summary.ts';
 export type * from './archive/types.ts';
 export * from './model/attributes.ts';
@@ -19,10 +19,14 @@ export type {
   TimeRange,
 } from './model/runs.ts';
 export { stepText } from './model/steps.ts';
+export { createNeptune2Source } from './sources/neptune2/index.ts';
 export { createNeptune3Source, type Neptune3Options } from './sources/neptune3/index.ts';
+export { createSource, SOURCE_NAMES, type SourceName } from './sources/registry.ts';
 export type { DownloadedFile, ModelRegistry, RemoteFile, RunSink, Source } from './sources/source.ts';
+export type { SourceOptions } from './sources/source-options.ts';
 export { createTarget, TARGET_NAMES, type TargetName, type TargetSettings } from './targets/registry.ts';
 export type { Alteration, Target, TargetRun } from './targets/target.ts';
 export { type ExportOptions, type ExportResult, exportRuns } from './transfer/export.ts';
+export { exportModels, type ModelsResult } from './transfer/export-models.ts';
 export { type LoadOptions, type LoadResult, loadArchive } from './transfer/load.ts';
 export type { Progress } from './transfer/progress.ts';

@@ -157,7 +157,7 @@ export class HttpClient {
           problem = networkError(request.url, error, attempt);
         }
       }
-      if (!policy) throw problem;
+      if (!policy || isFinal(problem)) throw problem;
       if (request.progressed?.()) {
         started = Date.now();
         failed = 0;
@@ -358,6 +358,29 @@ function statusError(shown: string, answer: RetryableStatus, attempts: number): 
   });
 }
 
+/** What no other try can mend. */
+const CERTIFICATE_CODES = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_HAS_EXPIRED',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+function isFinal({ cause }: ExporterError): boolean {
+  return CERTIFICATE_CODES.has((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
+function certificateError(host: string, cause: Error, attempts: number): ExporterError {
+  return new ExporterError('network', `The certificate of ${host} is not trusted: ${cause.message}.`, {
+    hint: 'Name the authority that signed it in NODE_EXTRA_CA_CERTS (a PEM file).',
+    cause,
+    attempts,
+  });
+}
+
 /** A host that has not answered for longer than the budget of several requests. */
 function offline(url: string, attempts: number, cause?: unknown): ExporterError {
   return new ExporterError('offline', `${new URL(url).host} has not answered for some time.`, {
@@ -371,6 +394,7 @@ function networkError(url: string, error: unknown, attempts: number): ExporterEr
   const cause = error instanceof Error ? error : new Error(String(error));
   const code = (cause as NodeJS.ErrnoException).code;
   const host = new URL(url).host;
+  if (code !== undefined && CERTIFICATE_CODES.has(code)) return certificateError(host, cause, attempts);
   const reasons: Record<string, string> = {
     ENOTFOUND: `The name ${host} is not known.`,
     EAI_AGAIN: `The name ${host} can't be looked up.`,

@@ -24,6 +24,13 @@ export interface DownloadOptions {
   name?: (headers: Record<string, string>) => string;
   /** Bytes the file must have, where known. */
   size?: number;
+  /**
+   * Looks at content whose size nobody told: what is wrong with it, if it ends too early. It is fetched anew then, and
+   * kept with this flaw if it comes the same way every time.
+   */
+  flaw?: (file: FileHandle, bytes: number) => Promise<string | undefined>;
+  /** The storage may make the content anew for each request: only go on where it proves to be the same. */
+  remade?: boolean;
   /** A file with more bytes is given up, as soon as that is seen. */
   maxBytes?: number;
   signal?: AbortSignal;
@@ -35,6 +42,8 @@ export interface Downloaded {
   bytes: number;
   /** Hex. */
   sha256: string;
+  /** What is wrong with the content, though every try brought the same. */
+  flaw?: string;
 }
 
 /** Fresh addresses asked for in a row before a refusal counts as final. */
@@ -59,7 +68,13 @@ export async function download(options: DownloadOptions): Promise<Downloaded & {
   try {
     await fetchAll(options, content);
     const path = await content.put();
-    return { bytes: content.bytes, sha256: content.digest(), ...(options.name ? { name: basename(path) } : {}) };
+    const { bytes, flaw } = content;
+    return {
+      bytes,
+      sha256: content.digest(),
+      ...(flaw === undefined ? {} : { flaw }),
+      ...(options.name ? { name: basename(path) } : {}),
+    };
   } catch (error) {
     await content.abandon();
     throw error;
@@ -106,6 +121,7 @@ async function fetchAll(options: DownloadOptions, content: Content): Promise<voi
 /** What has arrived so far; a later try goes on from here. */
 class Content {
   bytes = 0;
+  flaw: string | undefined;
   #hash = createHash('sha256');
   /** A strong validator: a download only goes on if the content is still the same. */
   #etag: string | undefined;
@@ -136,7 +152,7 @@ class Content {
   }
 
   rangeHeaders(): Record<string, string> {
-    if (this.bytes === 0) return {};
+    if (this.bytes === 0 || (this.#options.remade && !this.#etag)) return {};
     return { range: `bytes=${this.bytes}-`, ...(this.#etag ? { 'if-range': this.#etag } : {}) };
   }
 
@@ -199,7 +215,7 @@ class Content {
       await mkdir(dirname(partial), { recursive: true });
       // Nothing vouches for what an earlier process left here: begin anew, and never write through a link.
       await rm(partial, { force: true });
-      const file = await open(partial, 'wx');
+      const file = await open(partial, 'wx+');
       this.#partial = partial;
       return file;
     });
@@ -210,15 +226,25 @@ class Content {
     if (this.bytes === size) return;
     if (size === undefined) {
       // A storage may answer a range with a part of it.
-      if (rangeTotal === undefined || this.bytes >= rangeTotal) return;
+      if (rangeTotal === undefined || this.bytes >= rangeTotal) return this.#checkFlaw();
       throw new ExporterError('bad_answer', `The storage sent ${this.bytes} of ${rangeTotal} bytes.`);
     }
-    // HTTP sees nothing wrong, but the source told another size. If every try from the beginning ends like this, what
-    // the storage has is all there is of the file.
+    await this.#mismatch(`The file has ${size} bytes at the source, but ${this.bytes} arrived.`);
+  }
+
+  async #checkFlaw(): Promise<void> {
+    this.flaw = await onDisk(async () => this.#options.flaw?.(this.#file!, this.bytes));
+    if (this.flaw !== undefined) await this.#mismatch(this.flaw);
+  }
+
+  /**
+   * HTTP sees nothing wrong, but something else tells that content is missing. If every try from the beginning ends
+   * like this, what the storage has is all there is of the file.
+   */
+  async #mismatch(text: string): Promise<void> {
     this.#mismatches = this.bytes === this.#mismatchedAt ? this.#mismatches + 1 : 1;
     this.#mismatchedAt = this.bytes;
     if (this.#mismatches >= MAX_MISMATCHES) return;
-    const text = `The file has ${size} bytes at the source, but ${this.bytes} arrived.`;
     await this.#restart();
     throw new ExporterError('bad_answer', text);
   }

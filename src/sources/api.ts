@@ -141,7 +141,7 @@ export class Api {
     } catch {
       // An empty body or a page of a proxy: the status must do.
     }
-    const path = call.path.split('?')[0];
+    const [path = ''] = call.path.replace(/^https?:\/\/[^/]+/, '').split('?');
     if (status === 401) {
       return new ExporterError('token_refused', `The server ${this.address} refuses the token (HTTP 401).`, {
         hint: 'Create a new API token in Neptune.',

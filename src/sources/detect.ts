@@ -36,7 +36,9 @@ export async function detectServer(options: DetectOptions): Promise<'neptune2' |
     ...(options.signal ? { signal: options.signal } : {}),
   });
   try {
+    let refusal: unknown;
     const connection = await connect(http, token, options.logger ?? silentLogger).catch((error: unknown) => {
+      if (error instanceof ExporterError && error.code === 'token_refused') refusal = error;
       // It may be a Neptune 3, which has its own way in; a refused token is refused there, too.
       if (error instanceof ExporterError && ['wrong_server', 'bad_answer', 'token_refused'].includes(error.code)) {
         return undefined;
@@ -47,6 +49,7 @@ export async function detectServer(options: DetectOptions): Promise<'neptune2' |
     const search = hasSearch(http, token.address, new Authenticator(http, token));
     if (await (connection ? search.catch(() => false) : search)) return 'neptune3';
     if (connection) return 'neptune2';
+    if (refusal) throw refusal;
     throw new ExporterError('wrong_server', `${token.address} does not tell which Neptune it is.`, {
       hint: 'Say it with --exporter neptune3 or --exporter neptune2.',
     });

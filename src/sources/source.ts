@@ -37,6 +37,8 @@ export interface DownloadedFile {
   sha256: string;
   /** Name in the target folder, if `namedByAnswer`: one safe part of a path. */
   name?: string;
+  /** What is wrong with the content, though every try brought the same; it is kept. */
+  flaw?: string;
   /** More of `details`, known only now. */
   details?: Record<string, string>;
 }

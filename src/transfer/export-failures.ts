@@ -36,7 +36,7 @@ export class SoughtIds {
   async *watch(pages: AsyncIterable<RunRef[]>): AsyncGenerator<RunRef[]> {
     try {
       for await (const page of pages) {
-        for (const { runId } of page) this.#missing.delete(runId);
+        for (const { runId, sysId } of page) for (const id of [runId, sysId]) this.#missing.delete(id);
         yield page;
       }
     } catch (error) {

@@ -65,7 +65,7 @@ export class FileRows {
     const step = file.step === undefined ? {} : { step: stepText(file.step) };
     const rows = file.type === 'file_series' ? this.#rowsOf(file.attributePath) : undefined;
     if (rows) rows.underWay++;
-    let fetched: JournalFile | undefined;
+    let fetched: (JournalFile & { flaw?: string }) | undefined;
     let failure: Failure | undefined;
     try {
       fetched = await this.#fetch(file, place);
@@ -79,7 +79,7 @@ export class FileRows {
         sha256: fetched.sha256,
         ...(Object.keys(details).length > 0 ? { details } : {}),
       });
-      failure = sizeFailure(file, fetched.bytes);
+      failure = flawFailure(file, fetched.flaw) ?? sizeFailure(file, fetched.bytes);
     } catch (error) {
       if (error instanceof ExporterError && NOT_THE_FILES.has(error.code)) throw error;
       if (error instanceof FileTooLarge) {
@@ -95,7 +95,7 @@ export class FileRows {
   }
 
   /** Takes over what an interrupted export of this run has fetched already. @throws FileTooLarge */
-  async #fetch(file: RemoteFile, place: string): Promise<JournalFile> {
+  async #fetch(file: RemoteFile, place: string): Promise<JournalFile & { flaw?: string }> {
     const { folder, journal, maxFileSize } = this.#options;
     const check = (bytes: number | undefined) => {
       if (bytes !== undefined && maxFileSize !== undefined && bytes > maxFileSize) {
@@ -107,8 +107,10 @@ export class FileRows {
     check(there?.bytes);
     if (there) return there;
     const limits = maxFileSize === undefined ? undefined : { maxBytes: maxFileSize };
-    const { name, ...fetched } = await file.download(join(folder, place), limits);
+    const { name, flaw, ...fetched } = await file.download(join(folder, place), limits);
     const whole = { path: file.namedByAnswer ? `${place}/${answeredName(file, name)}` : place, ...fetched };
+    // What is flawed is to be fetched again by the next export.
+    if (flaw !== undefined) return { ...whole, flaw };
     journal.add(whole, file.origin);
     return whole;
   }
@@ -168,6 +170,13 @@ function answeredName(file: RemoteFile, name: string | undefined): string {
     throw new Error(`the download of ${file.attributePath} names a point ${name}`);
   }
   return name;
+}
+
+/** A file that is kept though its content shows that something is missing. */
+function flawFailure(file: RemoteFile, flaw: string | undefined): Failure | undefined {
+  if (flaw === undefined) return undefined;
+  const error = new ExporterError('bad_answer', `${flaw} It is kept as it is.`);
+  return failureOf(error, { path: file.attributePath, type: file.type });
 }
 
 /** A file that is kept though the source told another size; that of a file set is not its zip's. */

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import type { DataSet } from '../../src/demo/dataset.ts';
-import { type DemoServer, type DemoServerOptions, startDemoServer } from '../../src/demo/server.ts';
+import type { DemoServer } from '../../src/demo/http-server.ts';
+import { type DemoServerOptions, startDemoServer } from '../../src/demo/server.ts';
 import { python } from '../counterparts/python.ts';
 import { writeExpected } from '../demo/expected.ts';
 import { type CliResult, runCli } from '../helpers/cli.ts';
@@ -14,8 +15,8 @@ import { tempFolder } from '../helpers/temp.ts';
 
 const run = promisify(execFile);
 
-export interface Bench {
-  server: DemoServer;
+export interface Bench<Data = DataSet> {
+  server: DemoServer<Data>;
   folder: string;
   /** Arguments of an export of the data set's first project into the folder. */
   args: string[];
@@ -25,14 +26,28 @@ export interface Bench {
   differences(...flags: string[]): Promise<string>;
 }
 
-export async function bench(t: TestContext, data: DataSet, options: Partial<DemoServerOptions> = {}): Promise<Bench> {
-  const server = await startDemoServer({ data, ...options });
+/** A server of Neptune 3 that serves the data, and a folder to export into. */
+export function bench(t: TestContext, data: DataSet, options: Partial<DemoServerOptions> = {}): Promise<Bench> {
+  return benchOf(t, 'neptune3', data, {
+    start: () => startDemoServer({ data, ...options }),
+    writeExpected: (folder) => writeExpected(data.projects[0]!, folder),
+  });
+}
+
+/** The same for any Neptune. */
+export async function benchOf<Data extends { projects: { path: string }[] }>(
+  t: TestContext,
+  exporter: 'neptune3' | 'neptune2',
+  data: Data,
+  { start, writeExpected }: { start(): Promise<DemoServer<Data>>; writeExpected(folder: string): Promise<void> },
+): Promise<Bench<Data>> {
+  const server = await start();
   t.after(() => server.close());
   const folder = await tempFolder(t);
   const project = data.projects[0]!;
   const expected = join(folder, 'expected');
-  await writeExpected(project, expected);
-  const args = ['export', '--exporter', 'neptune3', '-p', project.path, '-d', 'data', '-f', 'files', '--no-progress'];
+  await writeExpected(expected);
+  const args = ['export', '--exporter', exporter, '-p', project.path, '-d', 'data', '-f', 'files', '--no-progress'];
   const env = { NEPTUNE_API_TOKEN: server.token };
   return {
     server,

@@ -68,7 +68,7 @@ export function timeJson(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-export function sizeOf({ members }: DemoFileSet): number {
+function sizeOf({ members }: DemoFileSet): number {
   let size = 0;
   for (const { sizeBytes } of members.values()) size += sizeBytes;
   return size;

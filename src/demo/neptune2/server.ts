@@ -84,7 +84,7 @@ class Neptune2 implements Service<DataSet2> {
     this.#operations = options.movedPaths ? offered.map(moved) : offered;
     this.#router = new Router(this.#operations);
     this.#site = {
-      ...contentOf(options.data),
+      ...servedData(options.data),
       tokens: this.#tokens,
       zips: new ZipRequests(options.prepareDelay ?? 0),
       address,
@@ -100,7 +100,7 @@ class Neptune2 implements Service<DataSet2> {
   }
 
   replaceData(data: DataSet2): void {
-    this.#site = { ...this.#site, ...contentOf(data) };
+    this.#site = { ...this.#site, ...servedData(data) };
   }
 
   revokeTokens(refreshTokensToo: boolean): void {
@@ -141,7 +141,7 @@ class Neptune2 implements Service<DataSet2> {
   }
 }
 
-function contentOf(data: DataSet2): Pick<Site, 'catalog' | 'bareNonFinite'> {
+function servedData(data: DataSet2): Pick<Site, 'catalog' | 'bareNonFinite'> {
   return { catalog: new Catalog2(data), bareNonFinite: data.bareNonFinite ?? false };
 }
 

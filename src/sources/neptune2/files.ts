@@ -1,5 +1,6 @@
 // Files, file sets and image series: downloads with the bearer token.
 
+import type { FileHandle } from 'node:fs/promises';
 import { download } from '../../http/download.ts';
 import { forEachLimited, sleep } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
@@ -70,7 +71,8 @@ function fileSet(work: Work2, run: RunRef, { path, size }: FileRef): RemoteFile 
     type: 'file_set',
     origin: originOf(run, path, size),
     namedByAnswer: true,
-    ...(size === undefined ? {} : { details: { contentBytes: String(size) } }),
+    // Of the members, not of the zip.
+    ...(size === undefined ? {} : { size, details: { contentBytes: String(size) } }),
     download: (target, limits) =>
       download({
         client: work.api.http,
@@ -79,6 +81,8 @@ function fileSet(work: Work2, run: RunRef, { path, size }: FileRef): RemoteFile 
         headers: { accept: 'application/zip' },
         target,
         name: (headers) => zipName(headers, path),
+        flaw: zipFlaw,
+        remade: true,
         ...limits,
         signal: work.signal,
       }),
@@ -120,6 +124,24 @@ async function zipRequest(
 ): Promise<{ url: string; headers: Record<string, string> }> {
   const url = new URL(address, api.address).href;
   return { url, headers: connection.isOwn(url) ? { authorization: `Bearer ${await api.bearer()}` } : {} };
+}
+
+const ZIP_END = Buffer.from('PK\x05\x06', 'latin1');
+/** Bytes of a zip's end record, and of the comment that may follow it. */
+const ZIP_END_BYTES = 22;
+const ZIP_COMMENT_BYTES = 65_535;
+
+/** Nobody tells the size of a zip, but a whole one has its end record at its end. */
+async function zipFlaw(file: FileHandle, bytes: number): Promise<string | undefined> {
+  const tail = Buffer.alloc(Math.min(bytes, ZIP_END_BYTES + ZIP_COMMENT_BYTES));
+  const head = Buffer.alloc(4);
+  await file.read(head, 0, head.length, 0);
+  await file.read(tail, 0, tail.length, bytes - tail.length);
+  // What isn't a zip at all is the server's choice.
+  if (bytes > 0 && head.toString('latin1', 0, 2) !== 'PK') return undefined;
+  const end = tail.lastIndexOf(ZIP_END);
+  const whole = end >= 0 && end + ZIP_END_BYTES <= tail.length;
+  return whole ? undefined : `The zip ends after ${bytes} bytes without its end record.`;
 }
 
 /** The name in Content-Disposition as the official client reads it, where that is fit for a file. */
