@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { forEachLimited } from '../http/limits.ts';
-import { isSafeRelativePath } from './manifest.ts';
+import { normalRelativePath } from '../model/plain-name.ts';
 
 /** Files looked up at once. */
 const CONCURRENCY = 16;
@@ -57,7 +57,8 @@ export class FolderCheck {
   }
 
   async #lookUp(folder: string, path: string, expected: number | undefined): Promise<void> {
-    const bytes = isSafeRelativePath(path) ? await sizeOf(join(folder, path)) : undefined;
+    const place = normalRelativePath(path);
+    const bytes = place === undefined ? undefined : await sizeOf(join(folder, place));
     if (bytes === undefined) this.#damaged(`${path} is not there`);
     else if (expected !== undefined && bytes !== expected) {
       this.#damaged(`${path} has ${bytes} B instead of ${expected} B`);

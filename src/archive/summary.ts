@@ -1,6 +1,6 @@
 // Sums up what an archive holds, from footers, manifests, and the two columns that name attributes.
 
-import { type AttributeType, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
+import { ATTRIBUTE_TYPES, type AttributeType, EXPORT_CLASSES, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
 import { ExporterError } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
 import { type FileTotals, FolderCheck, noFiles } from './file-check.ts';
@@ -11,7 +11,7 @@ import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
 import type { RowGroupInfo } from './parquet/footer.ts';
 import { type Names, newNames, readKeys, typeOf } from './part-reader.ts';
 import { type Archive, type AttributeCount, readBatches } from './reader.ts';
-import type { ArchiveProject, ArchiveRun, TypeCount } from './types.ts';
+import type { ArchiveProject, ArchiveRun, Manifest, TypeCount } from './types.ts';
 
 const BIGGEST_RUNS = 5;
 const WINDOW_ROWS = 1 << 16;
@@ -44,6 +44,8 @@ interface Totals {
   unverifiedRuns: number;
   /** Runs without a manifest since their export was interrupted: the next one does them again. */
   interruptedRuns: number;
+  /** Runs that were exported with a selection of attributes or classes, and are whole within that. */
+  selectedRuns: number;
   /** Runs that can't be read; they count nowhere else. */
   damagedRuns: number;
   /** Rows, without the empty ones. */
@@ -183,10 +185,29 @@ async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Pro
     });
   }
   if (run.manifest) {
+    checkCounts(run, run.manifest.counts, tally);
     await tally.files.addAll(run.manifest.files);
     tally.files.addSkipped(run.manifest.skippedFiles ?? []);
   } else await readUnrecorded(run, tally);
   return tally;
+}
+
+/** The parts must hold what the manifest counts. @throws ExporterError `archive` */
+function checkCounts(run: ArchiveRun, counts: Manifest['counts'], { types }: RunTally): void {
+  for (const type of ATTRIBUTE_TYPES) {
+    const told = counts[type] ?? { attributes: 0, rows: 0 };
+    const found = countOf(types.get(type) ?? new Map());
+    if (told.attributes === found.attributes && told.rows === found.rows) continue;
+    const text = `The run ${run.runId} should have ${told.rows} rows in ${told.attributes} attributes of type ${type}, but has ${found.rows} in ${found.attributes}.`;
+    throw new ExporterError('archive', text, {
+      hint: 'A part is damaged. Bring it back from a copy, or export the run again.',
+    });
+  }
+}
+
+/** True if some attributes were left out by choice; files by their size are counted elsewhere. */
+function isNarrow({ attributes, classes, excluded = [] }: Manifest['selection']): boolean {
+  return attributes !== 'all' || excluded.length > 0 || EXPORT_CLASSES.some((one) => !classes.includes(one));
 }
 
 /** Finds what a manifest would tell: the files of a run, and which rows hold nothing. */
@@ -305,6 +326,7 @@ class Tally {
       add(this.#totals, {
         runs: 1,
         partialRuns: run.manifest?.status === 'partial' ? 1 : 0,
+        selectedRuns: run.manifest && isNarrow(run.manifest.selection) ? 1 : 0,
         unverifiedRuns: run.manifest || interrupted ? 0 : 1,
         interruptedRuns: interrupted ? 1 : 0,
         damagedRuns: 0,
@@ -359,6 +381,7 @@ function emptyTotals(): Totals {
   return {
     runs: 0,
     partialRuns: 0,
+    selectedRuns: 0,
     unverifiedRuns: 0,
     interruptedRuns: 0,
     damagedRuns: 0,
@@ -374,6 +397,7 @@ function add(left: Totals, right: Totals): Totals {
   return {
     runs: left.runs + right.runs,
     partialRuns: left.partialRuns + right.partialRuns,
+    selectedRuns: left.selectedRuns + right.selectedRuns,
     unverifiedRuns: left.unverifiedRuns + right.unverifiedRuns,
     interruptedRuns: left.interruptedRuns + right.interruptedRuns,
     damagedRuns: left.damagedRuns + right.damagedRuns,

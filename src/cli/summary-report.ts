@@ -104,9 +104,11 @@ function recordsText({ records, emptyRows }: ProjectSummary): string {
   return emptyRows > 0 ? `${count(records)}, and ${plural(emptyRows, 'row')} without a value` : count(records);
 }
 
-function runsText({ runs, partialRuns, unverifiedRuns, interruptedRuns, damagedRuns }: ProjectSummary): string {
+function runsText(project: ProjectSummary): string {
+  const { runs, partialRuns, selectedRuns, unverifiedRuns, interruptedRuns, damagedRuns } = project;
   const details = [
     partialRuns > 0 ? `${count(partialRuns)} partial` : '',
+    selectedRuns > 0 ? `${count(selectedRuns)} with a selection of their attributes` : '',
     unverifiedRuns > 0 ? `${count(unverifiedRuns)} unverified, as they have no manifest` : '',
     interruptedRuns > 0 ? `${count(interruptedRuns)} interrupted, which the next export does again` : '',
   ].filter((text) => text !== '');

@@ -30,3 +30,17 @@ export function isPlainName(name: string, windows = WINDOWS): boolean {
     ![...name].some((character) => isUnsafeCharacter(character, windows))
   );
 }
+
+/**
+ * A path of an archive with `..` and `.` resolved: the official exporter takes them in names as they are.
+ * @returns undefined for one that is absolute, leads out of the folder it is put below, or that no system takes
+ */
+export function normalRelativePath(path: string): string | undefined {
+  if (/^[/\\]|^[a-z]:|[\\\0]/i.test(path)) return undefined;
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..' && parts.pop() === undefined) return undefined;
+    if (part !== '..' && part !== '.' && part !== '') parts.push(part);
+  }
+  return parts.length === 0 ? undefined : parts.join('/');
+}

@@ -52,8 +52,8 @@ export interface DownloadedFile {
 export interface RunSink {
   batch(run: RunRef, batch: ScalarBatch | FloatSeriesBatch | StringSeriesBatch | HistogramSeriesBatch): Promise<void>;
   /**
-   * The file attributes of the run, all of them, before the first `file` call for it, so that their names on disk can
-   * be chosen without clashes.
+   * The file attributes of the run, all that the source knows of, before the first `file` call for it, so that their
+   * names on disk can be chosen without clashes. Some may not be selected, and get no `file` call.
    */
   fileAttributes(run: RunRef, attributes: { path: string; mimeType?: string; type: FileType | 'file_series' }[]): void;
   file(run: RunRef, file: RemoteFile): Promise<void>;

@@ -142,7 +142,7 @@ async function withoutWhole(
   }
   if (narrower > 0) {
     options.logger.warn(
-      `${narrower} of the skipped ${things} were exported with another selection (-a, -c, --exclude, --exclude-attributes, --max-file-size) that left out some of what is asked for now. Use a fresh --data-path to export them anew.`,
+      `${narrower} of the skipped ${things} were exported with another selection (-a, -c, --exclude, --exclude-attributes, --max-file-size) that left out some of what is asked for now. Use a fresh --data-path and --files-path to export them anew.`,
     );
   }
   if (wider > 0) {

@@ -15,6 +15,7 @@ interface SummaryOptions extends shared.CommonOptions {
   dataPath: string;
   filesPath?: string;
   modelDataPath?: string;
+  modelFilesPath?: string;
   projectIds: string[];
   runs: string[];
   json: boolean;
@@ -39,8 +40,9 @@ export function summaryCommand(bind: Bind): Command {
     .option('-f, --files-path <folder>', 'folder of the downloaded files (default: files, beside the data)')
     .option(
       '--model-data-path <folder>',
-      `folder of the parquet data of models; their files are in model_files beside it (default: ${shared.DEFAULT_MODEL_DATA_PATH}, if it is there)`,
+      'folder of the parquet data of models (default: -d if it has some, else model_data beside it)',
     )
+    .option('--model-files-path <folder>', 'folder of their files (default: model_files, beside their data)')
     .addOption(shared.manyOption('-p, --project-ids <path>', 'only this project, as workspace/project'))
     .addOption(shared.manyOption('-r, --runs <run id>', 'only this run or model: the exact id'));
   shared.addLogging(command);
@@ -50,15 +52,18 @@ export function summaryCommand(bind: Bind): Command {
 
 async function runSummary(options: SummaryOptions, context: CliContext): Promise<number> {
   context.openLog(options);
-  return printSummary({ ...options, maybeModels: [options.dataPath, shared.DEFAULT_MODEL_DATA_PATH] }, context);
+  const sibling = join(dirname(resolve(options.dataPath)), 'model_data');
+  return printSummary({ ...options, maybeModels: [options.dataPath, sibling] }, context);
 }
 
 export interface PrintOptions {
   dataPath: string;
   /** @default the folder `files` beside the data, if it is there */
   filesPath?: string;
-  /** Folder of the models' data; `model_files` beside it has their files. */
+  /** Folder of the models' data. */
   modelDataPath?: string;
+  /** @default `filesPath` for models in `dataPath`, else the folder `model_files` beside the models' data */
+  modelFilesPath?: string;
   /** Where models are looked for otherwise: in the first of these folders that has some. @default `dataPath` */
   maybeModels?: string[];
   projectIds?: string[];
@@ -120,14 +125,15 @@ interface Opened {
 
 async function openAll(options: PrintOptions): Promise<Map<Summarised, Opened>> {
   const { findArchive, openArchive } = await import('../../archive/reader.ts');
-  const { modelDataPath, maybeModels = [options.dataPath] } = options;
+  const { modelDataPath, modelFilesPath, maybeModels = [options.dataPath] } = options;
   const dataPath = resolve(options.dataPath);
   const filesPath = options.filesPath ?? beside(dataPath, 'files');
   const opened = new Map<Summarised, Opened>();
   for (const path of (modelDataPath === undefined ? maybeModels : [modelDataPath]).map((one) => resolve(one))) {
     if (opened.size > 0 || (modelDataPath === undefined && !existsSync(path))) continue;
     // Runs and models may have been exported to one folder.
-    const files = beside(path, 'model_files') ?? (path === dataPath ? filesPath : undefined);
+    const both = path === dataPath ? options.filesPath : undefined;
+    const files = modelFilesPath ?? both ?? beside(path, 'model_files') ?? (path === dataPath ? filesPath : undefined);
     for (const [things, scope] of REGISTRY) {
       const archive = await findArchive(path, { scope });
       if (archive) opened.set(things, { archive, filesPath: files });

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { onDisk } from '../../model/disk-error.ts';
-import { ExporterError, FileTooLarge, failureOf } from '../../model/errors.ts';
+import { ExporterError, FileTooLarge } from '../../model/errors.ts';
 import type { RunRef } from '../../model/runs.ts';
 import { asArray, asObject } from '../json.ts';
 import type { DownloadedFile } from '../source.ts';
@@ -46,21 +46,19 @@ export async function readArtifact(
   { path, hash }: { path: string; hash: string },
   lists: ArtifactLists,
 ): Promise<void> {
-  if (!work.connection.hasArtifacts) {
-    const error = new ExporterError(
-      'unsupported',
-      'The server has no artifacts service, so there is no list of files.',
-    );
-    work.sink.failure(run, failureOf(error, { path, type: 'artifact' }));
-    return;
-  }
   await handOver(
     work.sink.file(run, {
       attributePath: path,
       type: 'artifact',
       origin: hash,
       details: { hash },
-      download: async (target, limits) => save(await lists.of(work, run.projectId, hash), target, limits?.maxBytes),
+      download: async (target, limits) => {
+        if (!work.connection.hasArtifacts) {
+          const text = `The server has no artifacts service, so there is no list of the files of the artifact ${hash}.`;
+          throw new ExporterError('unsupported', text);
+        }
+        return save(await lists.of(work, run.projectId, hash), target, limits?.maxBytes);
+      },
     }),
   );
 }

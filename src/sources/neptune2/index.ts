@@ -113,12 +113,26 @@ async function readRun(
     );
     const listed = attributesOf(answer).map(readAttribute);
     const attributes = listed.filter((one) => selected(one.path) && isOfClass(one, selection));
+    tellFiles(work, run, listed);
     await readContent(work, run, withoutClashes(work, run, attributes, listed), lists);
   } catch (error) {
     if (endsExport(error)) throw error;
     work.sink.failure(run, failureOf(error));
   }
   await handOver(work.sink.done(run));
+}
+
+/**
+ * Tells the sink of all files of the run, also of those that aren't asked for: a file's place on disk must not depend on
+ * what else is selected.
+ */
+function tellFiles({ sink }: Work2, run: RunRef, listed: ListedAttribute[]): void {
+  const files = listed.flatMap((one): Parameters<RunSink['fileAttributes']>[1] => {
+    if (one.kind === 'artifact') return [{ path: one.path, type: 'artifact' }];
+    if (one.kind === 'file') return [{ path: one.path, type: one.type }];
+    return one.kind === 'series' && one.type === 'file_series' ? [{ path: one.path, type: one.type }] : [];
+  });
+  if (files.length > 0) sink.fileAttributes(run, files);
 }
 
 /**
@@ -170,7 +184,6 @@ async function readContent(
   const strings: SeriesRef[] = [];
   const others: (() => Promise<void>)[] = [];
   const images: ImageSeriesRef[] = [];
-  const files: Parameters<RunSink['fileAttributes']>[1] = [];
   for (const one of attributes) {
     const { path } = one;
     if (one.kind === 'unreadable') sink.failure(run, failureOf(one.error, { path, type: one.type }));
@@ -179,18 +192,14 @@ async function readContent(
       const { type, lastStep, channelId } = one;
       if (type === 'file_series') {
         images.push({ run, path, type, lastStep, ...(channelId === undefined ? {} : { channelId }) });
-        files.push({ path, type });
       } else (type === 'float_series' ? floats : strings).push({ run, path, type, lastStep });
     } else if (one.kind === 'file') {
-      files.push({ path, type: one.type });
       others.push(() => readFile(work, run, one));
     } else {
-      files.push({ path, type: 'artifact' });
       others.push(() => readArtifact(work, run, one, lists));
     }
   }
   if (rows.length > 0) await handOver(sink.batch(run, { kind: 'scalars', rows }));
-  if (files.length > 0) sink.fileAttributes(run, files);
   const bulk = await bulkWorks(work, floats);
   if (bulk) await readFloatSeries(work, floats);
   const paged = bulk ? strings : [...floats, ...strings];

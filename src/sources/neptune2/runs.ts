@@ -79,6 +79,7 @@ async function* listEntries(
   filter: RunFilter,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RunRef[]> {
+  if (filter.query) checkParentheses(filter.query);
   const project = { id: projectId, uuid: await connection.projectUuid(projectId) };
   const matches = idMatcher(filter.idPattern);
   for (const part of byIds(filter)) {
@@ -105,6 +106,16 @@ async function* explained(entries: AsyncGenerator<Entry[]>): AsyncGenerator<Entr
       cause: error,
     });
   }
+}
+
+/** A query that closes more than it opens would leave the parentheses that it is put in. @throws ExporterError `usage` */
+function checkParentheses(query: string): void {
+  let depth = 0;
+  for (const [token] of query.matchAll(/"(?:[^"\\]|\\.)*"|`[^`]*`|[()]/g)) {
+    if (token === '(') depth++;
+    if (token === ')' && --depth < 0) break;
+  }
+  if (depth !== 0) throw new ExporterError('usage', `The parentheses of the query are not balanced: ${query}`);
 }
 
 /** Every condition stands in parentheses of its own, so that an OR in the user's can't let others through. */

@@ -1,11 +1,12 @@
 // Files of a run: finds them on disk and uploads each below the folder of its attribute.
 
 import { readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { FileRow, FileSeriesBatch } from '../../model/batches.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
 import { words } from '../../model/int64.ts';
+import { normalRelativePath } from '../../model/plain-name.ts';
 import type { AlterationList } from '../alterations.ts';
 import { fileHash } from '../file-hash.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
@@ -152,9 +153,9 @@ async function checkFile(source: string, expected: ExpectedFile | undefined, sig
 
 /** A path of the archive on this disk. An archive may come from anywhere: its paths must stay below its files. */
 function localPath(filesDirectory: string, file: string): string {
-  const parts = file.split(/[\\/]/);
-  if (isAbsolute(file) || /^[a-z]:/i.test(file) || parts.includes('..') || file.includes('\0')) {
+  const place = normalRelativePath(file);
+  if (place === undefined) {
     throw new ExporterError('archive', `The archive names a file outside its own folder: '${file}'.`);
   }
-  return join(filesDirectory, file);
+  return join(filesDirectory, place);
 }
