@@ -26,6 +26,9 @@ export interface ApiCall {
 /** New tokens that one request may take before a 401 counts as final. */
 const MAX_RENEWALS = 3;
 
+/** Tells whether the server takes a token elsewhere: then one that is refused here says something of this request only. */
+export type TokenCheck = (bearer: string) => Promise<boolean>;
+
 export interface ApiOptions {
   /** Base address, without a slash at its end. */
   address: string;
@@ -49,6 +52,8 @@ export class Api {
   readonly #auth: Authenticator;
   readonly #neptune: ApiOptions['neptune'];
   readonly #logger: Logger;
+  /** Set where one request may be refused though the token is good. */
+  checkToken: TokenCheck | undefined;
   /** What the server wants users to read; told once. */
   readonly #told = new Set<string>();
 
@@ -117,7 +122,7 @@ export class Api {
       if ('value' in outcome) return outcome.value;
       // A token may be dropped before its time, also the next one while other requests renew it: fetch a new one.
       if (outcome.refused.status === 401 && again < MAX_RENEWALS) refused = bearer;
-      else throw this.#refusal(call, outcome.refused);
+      else throw await this.#refusal(call, outcome.refused, bearer);
     }
   }
 
@@ -131,7 +136,7 @@ export class Api {
     }
   }
 
-  #refusal(call: ApiCall, { status, body }: HttpResponse): ExporterError {
+  async #refusal(call: ApiCall, { status, body }: HttpResponse, bearer: string): Promise<ExporterError> {
     let errorType = '';
     let message = '';
     try {
@@ -142,6 +147,15 @@ export class Api {
       // An empty body or a page of a proxy: the status must do.
     }
     const [path = ''] = call.path.replace(/^https?:\/\/[^/]+/, '').split('?');
+    if (status === 401 && (await this.checkToken?.(bearer))) {
+      return new ExporterError(
+        'server',
+        `The server refuses ${path} to the token that it takes elsewhere (HTTP 401).`,
+        {
+          status,
+        },
+      );
+    }
     if (status === 401) {
       return new ExporterError('token_refused', `The server ${this.address} refuses the token (HTTP 401).`, {
         hint: 'Create a new API token in Neptune.',

@@ -5,16 +5,18 @@ import { ExporterError } from '../model/errors.ts';
 import { asObject, asText, parseJson } from './json.ts';
 import type { ApiToken } from './token.ts';
 
-/** A token is renewed when it has less than this left (rule of the official client). */
+/** A token is renewed when it has less than this left (rule of the official client), or half its life if that is less. */
 const MARGIN_MS = 30_000;
+/** How long a refresh may take: the token can be had by an exchange, too. */
+const REFRESH_MS = 5_000;
 /** How long the first exchange is tried. */
 const FIRST_CONTACT_MS = 15_000;
 
 interface Session {
   accessToken: string;
   refreshToken: string;
-  /** Epoch ms; undefined if the token doesn't tell. */
-  expiresAt: number | undefined;
+  /** By `performance.now()`; undefined if the token doesn't tell. */
+  renewAt: number | undefined;
   clientId: string | undefined;
   issuer: string | undefined;
 }
@@ -24,6 +26,7 @@ export class Authenticator {
   readonly #http: HttpClient;
   readonly #token: ApiToken;
   readonly #exchangeUrl: string;
+  #deadIssuer: string | undefined;
   #session: Session | undefined;
   #renewal: Promise<Session> | undefined;
 
@@ -45,7 +48,7 @@ export class Authenticator {
    */
   async bearer(refused?: string): Promise<string> {
     const session = this.#session;
-    const fresh = session && (session.expiresAt === undefined || session.expiresAt - Date.now() > MARGIN_MS);
+    const fresh = session && (session.renewAt === undefined || performance.now() < session.renewAt);
     if (session && fresh && session.accessToken !== refused) return session.accessToken;
     this.#renewal ??= this.#renew(session).finally(() => {
       this.#renewal = undefined;
@@ -89,9 +92,9 @@ export class Authenticator {
 
   /** Undefined if the server won't refresh: then the API token is exchanged again. */
   async #refresh(old: Session): Promise<Session | undefined> {
-    if (!old.issuer || !old.clientId) return undefined;
+    if (!old.issuer || !old.clientId || old.issuer === this.#deadIssuer) return undefined;
     if (!URL.canParse(old.issuer)) return undefined;
-    const secondsLeft = old.expiresAt === undefined ? 0 : (old.expiresAt - Date.now() - MARGIN_MS) / 1000;
+    const secondsLeft = old.renewAt === undefined ? 0 : (old.renewAt - performance.now()) / 1000;
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       refresh_token: old.refreshToken,
@@ -104,12 +107,15 @@ export class Authenticator {
         url: `${old.issuer}/protocol/openid-connect/token`,
         headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
         body: form.toString(),
-        retry: { budgetMs: 10_000 },
+        retry: { budgetMs: REFRESH_MS, minTries: 1 },
+        timeoutMs: REFRESH_MS,
       })
       .catch((error: unknown) => {
         if (error instanceof ExporterError && error.code !== 'interrupted') return undefined;
         throw error;
       });
+    // One that doesn't answer would cost every renewal this time.
+    if (answered === undefined) this.#deadIssuer = old.issuer;
     if (answered?.status !== 200) return undefined;
     try {
       const answer = asObject(parseJson(answered.body));
@@ -135,11 +141,14 @@ function session(accessToken: string, refreshToken: string): Session {
   } catch {
     // A token that isn't a JWT tells nothing about its end: it is used until the server refuses it.
   }
-  const { exp, azp, iss } = claims;
+  const { exp, iat, azp, iss } = claims;
+  // The server's clock may differ from ours: the token's own life counts, from now on.
+  const life =
+    typeof exp === 'number' ? (typeof iat === 'number' ? exp * 1000 - iat * 1000 : exp * 1000 - Date.now()) : undefined;
   return {
     accessToken,
     refreshToken,
-    expiresAt: typeof exp === 'number' ? exp * 1000 : undefined,
+    renewAt: life === undefined ? undefined : performance.now() + life - Math.min(MARGIN_MS, Math.max(0, life) / 2),
     clientId: typeof azp === 'string' ? azp : undefined,
     issuer: typeof iss === 'string' ? iss.replace(/\/+$/, '') : undefined,
   };

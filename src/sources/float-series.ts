@@ -24,6 +24,7 @@ export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<
       ),
       (readings, budgetMs) => readGroup(work, readings, budgetMs),
       ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
+      work.endsExport ? { endsExport: work.endsExport } : {},
     ),
   );
 }
@@ -124,6 +125,7 @@ async function readPage(work: Work, readings: Reading[], budgetMs: number | unde
         reading.received += length;
         // A page that isn't full is the last, unless the server counts more: it may cut pages by a limit of its own.
         reading.done = length === 0 || (length < limit && reading.received >= reading.total);
+        if (work.floats.counted && length === 0 && reading.received < reading.total) reportMissing(work, reading);
         if (length === 0) continue;
         reading.afterStep = answer.lastStep;
         try {
@@ -134,6 +136,12 @@ async function readPage(work: Work, readings: Reading[], budgetMs: number | unde
       }
     },
   );
+}
+
+/** Points with the step of the last one of a page would be among the missing. */
+function reportMissing({ sink }: Work, { series, received, total }: Reading): void {
+  const text = `The server counts ${total} points of ${series.path}, but sends only ${received}.`;
+  sink.failure(series.run, failureOfSeries(series, new ExporterError('bad_answer', text)));
 }
 
 function requestBody(work: Work, pending: Map<string, Reading>, limit: number): string {

@@ -9,10 +9,14 @@ export interface Work {
   api: Api;
   sink: RunSink;
   signal: AbortSignal;
-  /** The call that answers many float series at once: its path, and what it is told of each series and of all. */
-  floats: { path: string; parameters: Record<string, unknown>; options: Record<string, unknown> };
+  /** The call that answers many float series at once: its path, and what it is told of each series and of all.
+   * `counted`: the server's count of a series' points is that of the points that it will send.
+   */
+  floats: { path: string; parameters: Record<string, unknown>; options: Record<string, unknown>; counted?: true };
   /** Runs that have a parent, or of which that isn't known: they may list series whose points are the parent's. */
   forks: Set<RunRef>;
+  /** True for an error that concerns every run. @default isFatal */
+  endsExport?: (error: unknown) => boolean;
   /** Requests that one reader keeps in flight. */
   concurrency: number;
 }
@@ -62,19 +66,19 @@ export const SPLIT_BUDGET_MS = 5_000;
 /**
  * Does `task` for all items in one request. If that fails for good, halves the items until the ones that fail stand
  * alone, and tells these: one bad attribute must not take others with it.
- * @throws what is fatal (see `isFatal`)
+ * @throws what `endsExport`
  */
 export async function isolating<T>(
   items: T[],
   task: (items: T[], budgetMs: number | undefined) => Promise<void>,
   failed: (item: T, error: unknown) => void,
-  budgetMs?: number,
+  { budgetMs, endsExport = isFatal }: { budgetMs?: number; endsExport?: (error: unknown) => boolean } = {},
 ): Promise<void> {
   if (items.length === 0) return;
   try {
     await task(items, budgetMs);
   } catch (error) {
-    if (isFatal(error)) throw error;
+    if (endsExport(error)) throw error;
     // No network: halves would fail the same way, each after its own time.
     const alone = items.length === 1 || (error instanceof ExporterError && error.code === 'network');
     if (alone) {
@@ -82,8 +86,9 @@ export async function isolating<T>(
       return;
     }
     const middle = Math.ceil(items.length / 2);
-    await isolating(items.slice(0, middle), task, failed, SPLIT_BUDGET_MS);
-    await isolating(items.slice(middle), task, failed, SPLIT_BUDGET_MS);
+    const options = { budgetMs: SPLIT_BUDGET_MS, endsExport };
+    await isolating(items.slice(0, middle), task, failed, options);
+    await isolating(items.slice(middle), task, failed, options);
   }
 }
 

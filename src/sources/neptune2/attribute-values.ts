@@ -3,7 +3,7 @@
 import type { ScalarRow } from '../../model/batches.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { asArray, asObject } from '../json.ts';
-import { looseFloat, looseInt } from './loose-json.ts';
+import { countOf, looseFloat, looseInt } from './loose-json.ts';
 import { rowsOfReference } from './references.ts';
 
 export type ListedAttribute =
@@ -28,7 +28,8 @@ export type ListedAttribute =
 export function readAttribute(entry: unknown): ListedAttribute {
   const { name, type, ...rest } = asObject(entry);
   if (typeof name !== 'string' || typeof type !== 'string') {
-    throw new ExporterError('bad_answer', 'The server lists an attribute without a name or a type.');
+    const error = new ExporterError('bad_answer', 'The server lists an attribute without a name or a type.');
+    return { kind: 'unreadable', path: typeof name === 'string' ? name : '', type: String(type), error };
   }
   const found = rest[`${type}Properties`];
   const properties = typeof found === 'object' && found !== null ? (found as Record<string, unknown>) : {};
@@ -91,10 +92,10 @@ function scalarRow(
       return none || typeof value === 'string'
         ? { path, type: 'string', value: none ? null : (value as string) }
         : 'wrong';
-    case 'bool':
-      return none || typeof value === 'boolean'
-        ? { path, type: 'bool', value: none ? null : (value as boolean) }
-        : 'wrong';
+    case 'bool': {
+      const bool = none ? null : value === 'true' ? true : value === 'false' ? false : value;
+      return bool === null || typeof bool === 'boolean' ? { path, type: 'bool', value: bool } : 'wrong';
+    }
     case 'datetime': {
       const time = none ? null : timeOf(value);
       return time === undefined ? 'wrong' : { path, type: 'datetime', value: time };
@@ -123,7 +124,7 @@ function lastStepOf({ lastStep }: Record<string, unknown>): number | undefined {
 }
 
 function sizeOf({ size }: Record<string, unknown>): number | undefined {
-  return typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? size : undefined;
+  return countOf(size);
 }
 
 /** The name under which a file was logged, which its path on disk doesn't have. */

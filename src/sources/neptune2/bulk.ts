@@ -11,7 +11,7 @@ const OPERATION = 'getMultipleFloatSeriesValuesProto';
 /** The call for many series; its path is empty where the server's document doesn't name it. */
 export function bulkCall(connection: Connection): Work['floats'] {
   const path = connection.operations.has(OPERATION) ? connection.prepare(OPERATION, {}).url : '';
-  return { path, parameters: {}, options: {} };
+  return { path, parameters: {}, options: {}, counted: true };
 }
 
 /** Whether the call works as it is known here: tried once, with one point of the first series. */

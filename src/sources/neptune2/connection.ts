@@ -26,9 +26,13 @@ interface Settings {
   lastClient: string | undefined;
 }
 
-export interface CallOptions {
+export interface CallOptions<T> {
   /** Sent as JSON. */
   body?: unknown;
+  /** Makes of the JSON what is wanted; a `bad_answer` that it throws leads to another try. @default the JSON itself */
+  read?: (answer: unknown) => T;
+  /** Milliseconds for all tries, where it differs from the client's. */
+  budgetMs?: number;
   signal?: AbortSignal;
   headers?: Record<string, string>;
 }
@@ -43,8 +47,10 @@ export class Connection {
   readonly lastClient: string | undefined;
   /** Entries of a search: the official client asks for 100. */
   readonly entryPages = new PageSize(1000, 100);
-  /** Points of a series: the official client asks for 1000. */
-  readonly pointPages = new PageSize(10_000, 1000);
+  /** Points of a float series: the official client asks for 1000. */
+  readonly floatPages = new PageSize(10_000, 1000);
+  /** Of a string series, whose values may be long. */
+  readonly stringPages = new PageSize(2000, 1000);
   /** Whether many float series can be asked for at once; undefined until it was tried. */
   bulk: Promise<boolean> | undefined;
   readonly #settings: Settings;
@@ -57,6 +63,7 @@ export class Connection {
     this.#settings = settings;
     this.hasArtifacts = settings.artifacts;
     this.lastClient = settings.lastClient;
+    api.checkToken = (bearer) => this.#takesToken(bearer);
   }
 
   /** The request of an operation, for downloads; a bearer token is still missing. */
@@ -68,7 +75,8 @@ export class Connection {
    * Calls an operation and reads its JSON answer.
    * @throws ExporterError as `Api.stream`; `not_found` for 404
    */
-  async call(id: string, values: Arguments, { body, signal, headers }: CallOptions = {}): Promise<unknown> {
+  async call<T = unknown>(id: string, values: Arguments, options: CallOptions<T> = {}): Promise<T> {
+    const { body, signal, headers, budgetMs, read = (answer: unknown) => answer as T } = options;
     const { method, url, headers: own } = this.prepare(id, values);
     return this.api.call(
       {
@@ -77,8 +85,9 @@ export class Connection {
         headers: { accept: 'application/json', ...own, ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal ? { signal } : {}),
+        ...(budgetMs === undefined ? {} : { budgetMs }),
       },
-      parseLooseJson,
+      (answer) => read(parseLooseJson(answer)),
     );
   }
 
@@ -108,6 +117,15 @@ export class Connection {
     return found;
   }
 
+  async #takesToken(bearer: string): Promise<boolean> {
+    const [project] = this.#projects.keys();
+    if (project === undefined) return false;
+    const { url, headers } = this.prepare('getProject', { projectIdentifier: project });
+    const authorized = { ...headers, accept: 'application/json', authorization: `Bearer ${bearer}` };
+    const answer = await this.api.http.request({ method: 'GET', url, headers: authorized }).catch(() => undefined);
+    return answer?.status === 200;
+  }
+
   async #findProject(projectId: string): Promise<string> {
     const answer = await this.call('getProject', { projectIdentifier: projectId }).catch((error: unknown) => {
       if (!(error instanceof ExporterError && error.code === 'not_found')) throw error;
@@ -120,8 +138,7 @@ export class Connection {
   }
 
   async #readArtifacts(): Promise<void> {
-    const address = documentAddress(this.#settings.apiUrl, ARTIFACTS);
-    this.operations.add(await this.api.call({ path: address }, parseJson), address);
+    await addDocument(this.api, this.#settings.apiUrl, ARTIFACTS, this.operations);
   }
 }
 
@@ -138,12 +155,10 @@ export async function connect(http: HttpClient, token: ApiToken, logger: Logger)
   const exchange = operations.request('exchangeApiToken', {}, settings.apiUrl).url;
   const auth = new Authenticator(http, token, exchange);
   const api = new Api({ address: token.address, http, auth, neptune: 'Neptune 2', logger });
-  const address = documentAddress(settings.apiUrl, LEADERBOARD);
-  const document = await api.call({ path: address }, parseJson).catch((error: unknown) => {
+  await addDocument(api, settings.apiUrl, LEADERBOARD, operations).catch((error: unknown) => {
     if (error instanceof ExporterError && error.code === 'not_found') throw noNeptune2(token.address, error);
     throw error;
   });
-  operations.add(document, address);
   if (!operations.has('getExperimentAttributes')) throw noNeptune2(token.address);
   return new Connection(api, operations, settings);
 }
@@ -192,20 +207,33 @@ async function readSettings(
   }
   if (json === undefined) throw noNeptune2(token.address, undefined, status);
   const config = asObject(json);
-  const artifacts = config.artifacts === undefined || config.artifacts === null ? {} : asObject(config.artifacts);
-  const versions =
-    typeof config.pyLibVersions === 'object' && config.pyLibVersions !== null ? asObject(config.pyLibVersions) : {};
+  const { artifacts } = config;
+  const versions = isObject(config.pyLibVersions) ? config.pyLibVersions : {};
   const apiUrl = typeof config.apiUrl === 'string' && config.apiUrl !== '' ? config.apiUrl : base;
   return {
     apiUrl: (apiUrl.includes('://') ? apiUrl : `https://${apiUrl}`).replace(/\/+$/, ''),
     applicationUrl: typeof config.applicationUrl === 'string' ? config.applicationUrl : undefined,
-    artifacts: artifacts.enabled === true,
+    artifacts: artifacts === true || (isObject(artifacts) && artifacts.enabled === true),
     lastClient: typeof versions.maxCompatibleVersion === 'string' ? versions.maxCompatibleVersion : undefined,
   };
 }
 
-function documentAddress(base: string, path: string): string {
-  return base + path;
+/** Reads a document below the base address, or below its host alone, which is where official clients look. */
+async function addDocument(api: Api, base: string, path: string, operations: Operations): Promise<void> {
+  const bases = [...new Set([base, new URL(base).origin])];
+  for (const one of bases) {
+    const document = await api.call({ path: one + path }, parseJson).catch((error: unknown) => {
+      if (error instanceof ExporterError && error.code === 'not_found' && one !== bases.at(-1)) return undefined;
+      throw error;
+    });
+    if (document === undefined) continue;
+    operations.add(document, one + path);
+    return;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function noNeptune2(address: string, cause?: unknown, status?: number): ExporterError {

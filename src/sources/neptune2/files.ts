@@ -1,5 +1,6 @@
 // Files, file sets and image series: downloads with the bearer token.
 
+import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { download } from '../../http/download.ts';
 import { forEachLimited, sleep } from '../../http/limits.ts';
@@ -9,6 +10,7 @@ import type { RunRef } from '../../model/runs.ts';
 import { asArray, asObject, asText } from '../json.ts';
 import type { RemoteFile } from '../source.ts';
 import { failureOfSeries, handOver, holder, type SeriesRef } from '../work.ts';
+import { countOf } from './loose-json.ts';
 import type { Arguments, PreparedRequest } from './swagger.ts';
 import { endsExport, type Work2 } from './work.ts';
 
@@ -35,12 +37,15 @@ export async function readFile(work: Work2, run: RunRef, file: FileRef): Promise
   await handOver(work.sink.file(run, remote));
 }
 
+/** Without the time of a run's last change nothing tells whether a file is still the same as for an earlier process. */
+const UNKNOWN_TIME = randomUUID();
+
 /**
  * What names the content of a file: the server has no hash of it, so the time of the run's last change has to do.
  * @param part tells apart what belongs to one attribute
  */
 function originOf(run: RunRef, path: string, part: string | number | undefined): string {
-  return JSON.stringify([holder(run), path, part ?? null, run.modifiedAt ?? null]);
+  return JSON.stringify([holder(run), path, part ?? null, run.modifiedAt ?? UNKNOWN_TIME]);
 }
 
 function singleFile(work: Work2, run: RunRef, { path, size, details }: FileRef): RemoteFile {
@@ -137,8 +142,7 @@ async function zipFlaw(file: FileHandle, bytes: number): Promise<string | undefi
   const head = Buffer.alloc(4);
   await file.read(head, 0, head.length, 0);
   await file.read(tail, 0, tail.length, bytes - tail.length);
-  // What isn't a zip at all is the server's choice.
-  if (bytes > 0 && head.toString('latin1', 0, 2) !== 'PK') return undefined;
+  if (head.toString('latin1', 0, 2) !== 'PK') return 'The server sends something that is no zip.';
   const end = tail.lastIndexOf(ZIP_END);
   const whole = end >= 0 && end + ZIP_END_BYTES <= tail.length;
   return whole ? undefined : `The zip ends after ${bytes} bytes without its end record.`;
@@ -147,8 +151,10 @@ async function zipFlaw(file: FileHandle, bytes: number): Promise<string | undefi
 /** The name in Content-Disposition as the official client reads it, where that is fit for a file. */
 function zipName(headers: Record<string, string>, path: string): string {
   const disposition = headers['content-disposition'] ?? '';
+  // Between quotes up to the end or the next parameter; else as the official client has it.
+  const quoted = /filename="([^"]*)"\s*(?:;|$)/.exec(disposition)?.[1];
   const at = disposition.lastIndexOf('filename=');
-  const named = at < 0 ? '' : disposition.slice(at + 'filename='.length).replace(/^"+|"+$/g, '');
+  const named = quoted ?? (at < 0 ? '' : disposition.slice(at + 'filename='.length).replace(/^"+|"+$/g, ''));
   if (isPlainName(named)) return named;
   const last = path.split('/').findLast((part) => part !== '') ?? '';
   return isPlainName(`${last}.zip`) ? `${last}.zip` : 'files.zip';
@@ -184,8 +190,8 @@ export async function readImages(work: Work2, series: ImageSeriesRef): Promise<v
 async function countImages(work: Work2, { run, path }: SeriesRef): Promise<number> {
   const values = { experimentId: holder(run), attribute: path, limit: 1, offset: 0 };
   const answer = asObject(await work.connection.call('getImageSeriesValues', values, { signal: work.signal }));
-  const total = answer.totalItemCount;
-  if (typeof total === 'number' && Number.isSafeInteger(total) && total >= 0) return total;
+  const total = countOf(answer.totalItemCount);
+  if (total !== undefined) return total;
   throw new ExporterError('bad_answer', `The server does not count the images of ${path}.`);
 }
 
@@ -203,7 +209,7 @@ async function describeImages(
       const answer = asObject(await connection.call('getChannelValues', values, { signal }));
       const points = asArray(answer.values, 'values');
       details.push(...points.map(imageDetails));
-      if (details.length === answer.totalItemCount) return details;
+      if (details.length === countOf(answer.totalItemCount)) return details;
       if (points.length === 0) return undefined;
     }
   } catch (error) {
@@ -251,6 +257,7 @@ function image(work: Work2, { run, path }: SeriesRef, index: number, details: Re
 
 /** What follows the last slash of the content type (rule of the official client), as far as it is fit for a name. */
 function extensionOf(contentType = ''): string {
-  const subtype = contentType.slice(contentType.lastIndexOf('/') + 1);
+  const [type = ''] = contentType.split(';');
+  const subtype = type.slice(type.lastIndexOf('/') + 1).trim();
   return /^[\w.+-]{1,40}$/.test(subtype) && !subtype.endsWith('.') ? subtype : 'bin';
 }

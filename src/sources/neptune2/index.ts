@@ -85,6 +85,7 @@ function workOf(connection: Connection, sink: RunSink, signal: AbortSignal, conc
     signal,
     concurrency,
     forks: new Set(),
+    endsExport,
     floats: bulkCall(connection),
   };
 }
@@ -106,12 +107,11 @@ async function readRun(
   lists: ArtifactLists,
 ): Promise<void> {
   try {
-    const answer = await work.connection.call(
+    const listed = await work.connection.call(
       'getExperimentAttributes',
       { experimentId: holder(run) },
-      { signal: work.signal },
+      { signal: work.signal, read: (answer) => attributesOf(answer).map(readAttribute) },
     );
-    const listed = attributesOf(answer).map(readAttribute);
     const attributes = listed.filter((one) => selected(one.path) && isOfClass(one, selection));
     tellFiles(work, run, listed);
     await readContent(work, run, withoutClashes(work, run, attributes, listed), lists);

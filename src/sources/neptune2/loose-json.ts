@@ -3,7 +3,7 @@
 import { ExporterError } from '../../model/errors.ts';
 
 /** Strings stay; what no JSON parser takes becomes the text that JVM servers quote. */
-const BARE = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
+const BARE = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g;
 /** A whole number that may not fit a double. */
 const LONG_DIGITS = /[:[,\s]-?\d{16,}/;
 
@@ -51,6 +51,12 @@ export function looseInt(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return fits(value);
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined;
   return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? fits(BigInt(value)) : undefined;
+}
+
+/** A count or size; undefined if it is none. Some servers quote all numbers. */
+export function countOf(value: unknown): number | undefined {
+  const int = looseInt(value);
+  return int !== undefined && int >= 0n && int <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(int) : undefined;
 }
 
 function fits(value: bigint): bigint | undefined {

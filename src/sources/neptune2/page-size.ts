@@ -4,6 +4,10 @@ import { ExporterError } from '../../model/errors.ts';
 
 /** Statuses by which servers refuse a page that is too large. */
 const REFUSED = new Set([400, 413, 422]);
+/** How long a large page is tried: a server may also fail over it, or take too long. */
+const LARGE_BUDGET_MS = 10_000;
+
+type Ask<T> = (limit: number, budgetMs?: number) => Promise<T>;
 
 export class PageSize {
   readonly #large: number;
@@ -18,27 +22,32 @@ export class PageSize {
   }
 
   /** Asks with the largest page that the server is known to take. @throws what `ask` throws with the small one */
-  async use<T>(ask: (limit: number) => Promise<T>): Promise<T> {
-    while (this.#known === undefined && this.#probe) await this.#probe.catch(() => {});
-    if (this.#known !== undefined) return ask(this.#known);
-    const probe = this.#find(ask).finally(() => {
-      this.#probe = undefined;
-    });
-    this.#probe = probe;
+  async use<T>(ask: Ask<T>): Promise<T> {
+    if (this.#known === undefined && this.#probe) await this.#probe.catch(() => {});
+    if (this.#known === this.#small) return ask(this.#small);
+    if (this.#known === this.#large) return this.#orSmall(ask, undefined);
+    const probe = this.#orSmall(ask, LARGE_BUDGET_MS);
+    this.#probe ??= probe;
     return probe;
   }
 
-  async #find<T>(ask: (limit: number) => Promise<T>): Promise<T> {
-    const tries = async (limit: number) => {
-      const answer = await ask(limit);
-      this.#known = limit;
-      return answer;
-    };
+  /** Tries the large page, then the small one, if it may be the size that the server doesn't like. */
+  async #orSmall<T>(ask: Ask<T>, budgetMs: number | undefined): Promise<T> {
     try {
-      return await tries(this.#large);
+      const answer = await ask(this.#large, budgetMs);
+      this.#known ??= this.#large;
+      return answer;
     } catch (error) {
-      if (!(error instanceof ExporterError && error.code === 'server' && REFUSED.has(error.status ?? 0))) throw error;
-      return tries(this.#small);
+      if (!mayBeTooLarge(error)) throw error;
     }
+    // Others don't wait for what is tried in vain: they go on with the small page.
+    if (budgetMs !== undefined) this.#known ??= this.#small;
+    return ask(this.#small);
   }
+}
+
+function mayBeTooLarge(error: unknown): boolean {
+  if (!(error instanceof ExporterError)) return false;
+  if (error.code === 'network') return true;
+  return error.code === 'server' && (REFUSED.has(error.status ?? 0) || (error.status ?? 0) >= 500);
 }

@@ -6,12 +6,14 @@ import { asArray, asObject, asText } from '../json.ts';
 import { byIds, idMatcher, inRange, quoted, timeConditions } from '../selection.ts';
 import { timeOf } from './attribute-values.ts';
 import type { Connection } from './connection.ts';
+import { countOf } from './loose-json.ts';
 
 /** Offset and limit together may not pass this. */
 const WINDOW = 10_000;
 const PROJECT_PAGE = 200;
-/** Empty pages before the end after which the list counts as broken. */
+/** Empty pages before the end after which a pass counts as broken, and passes after which the list does. */
 const MAX_IDLE = 2;
+const MAX_PASSES = 3;
 
 const NOT_TRASHED = '(`sys/trashed`:bool = false)';
 const ATTRIBUTES = ['sys/id', 'sys/creation_time', 'sys/modification_time', 'sys/model_id'];
@@ -147,61 +149,61 @@ function refOf(projectId: string, { sysId, modifiedAt }: Entry, scope: RegistryS
  */
 async function* searchAll(listing: Listing): AsyncGenerator<Entry[]> {
   const seen = new Set<string>();
-  const total = yield* searchWindow(listing, 'sys/id', listing.query, seen, { most: WINDOW });
-  if (total <= WINDOW) return;
-  yield* searchByTime(listing, seen);
+  const first = yield* searchWindow(listing, 'sys/id', listing.query, seen, { most: WINDOW });
+  if (first.outcome === 'whole') return;
+  // Search engines often count no further than their window.
+  const counts = first.total !== undefined && first.total !== WINDOW;
+  const reached = () => counts && seen.size >= first.total!;
+  if ((yield* searchByTime(listing, seen)) && (!counts || reached())) return;
   // Runs without a creation time, or more than a window of them with the same one.
-  if (seen.size < total) yield* searchById(listing, seen);
-  if (seen.size >= total) return;
-  throw new ExporterError(
-    'bad_answer',
-    `The server counts ${total} ${nameOf(listing.type)} in ${listing.project.id}, but lists only ${seen.size}.`,
-  );
+  if (reached() || ((yield* searchById(listing, seen)) && !counts)) return;
+  if (reached()) return;
+  const counted = first.total === undefined ? 'more' : String(first.total);
+  const text = `The server counts ${counted} ${nameOf(listing.type)} in ${listing.project.id}, but lists only ${seen.size}.`;
+  throw new ExporterError('bad_answer', text);
 }
 
 function nameOf(type: EntryType): string {
   return type === 'run' ? 'runs' : type === 'model' ? 'models' : 'model versions';
 }
 
-async function* searchByTime(listing: Listing, seen: Set<string>): AsyncGenerator<Entry[]> {
+/** @returns true if the last window ended before its limit */
+async function* searchByTime(listing: Listing, seen: Set<string>): AsyncGenerator<Entry[], boolean> {
   let from: number | undefined;
   for (;;) {
     const condition =
       from === undefined ? '' : `\`sys/creation_time\`:datetime > "${new Date(from - 1).toISOString()}"`;
     let latest = from;
-    let left = 0;
     const onPage = (entries: Entry[]) => {
-      left += entries.length;
       for (const { createdAt } of entries)
         if (createdAt !== undefined && createdAt > (latest ?? -Infinity)) latest = createdAt;
     };
-    const window = searchWindow(listing, 'sys/creation_time', and(listing.query, condition), seen, { onPage });
-    const total = yield* window;
-    if (total <= left || latest === undefined || latest === from) return;
+    const query = and(listing.query, condition);
+    const { outcome } = yield* searchWindow(listing, 'sys/creation_time', query, seen, { onPage });
+    if (outcome !== 'overflow') return outcome === 'whole';
+    if (latest === from) return false;
     from = latest;
   }
 }
 
-async function* searchById(listing: Listing, seen: Set<string>): AsyncGenerator<Entry[]> {
+/** @returns true if the last window ended before its limit */
+async function* searchById(listing: Listing, seen: Set<string>): AsyncGenerator<Entry[], boolean> {
   let after: string | undefined;
   for (;;) {
     const condition = after === undefined ? '' : `\`sys/id\`:string > ${quoted(after)}`;
     let last = after;
-    let left = 0;
     const onPage = (entries: Entry[]) => {
-      left += entries.length;
       last = entries.at(-1)?.sysId ?? last;
     };
-    const window = searchWindow(listing, 'sys/id', and(listing.query, condition), seen, { onPage });
-    let total: number;
     try {
-      total = yield* window;
+      const { outcome } = yield* searchWindow(listing, 'sys/id', and(listing.query, condition), seen, { onPage });
+      if (outcome !== 'overflow') return outcome === 'whole';
     } catch (error) {
       // A server that can't compare texts: what is missing is told by the caller.
-      if (error instanceof ExporterError && error.code === 'server' && after !== undefined) return;
+      if (error instanceof ExporterError && error.code === 'server' && after !== undefined) return false;
       throw error;
     }
-    if (total <= left || last === after) return;
+    if (last === after) return false;
     after = last;
   }
 }
@@ -218,9 +220,16 @@ interface WindowOptions {
   onPage?: (entries: Entry[]) => void;
 }
 
+interface Window {
+  /** All that matches was listed; there is more than a window holds; or the pages don't bring what the server counts. */
+  outcome: 'whole' | 'overflow' | 'broken';
+  /** The server's largest count of entries that match; undefined if it doesn't count. */
+  total: number | undefined;
+}
+
 /**
- * The entries of one query as far as the server lets them be paged; new ones are yielded.
- * @returns the server's count of entries that match
+ * The entries of one query as far as the server lets them be paged; new ones are yielded. Runs may move between pages,
+ * as others are created or go to the trash meanwhile, or as the server sorts as it likes: then it is read again.
  */
 async function* searchWindow(
   listing: Listing,
@@ -228,24 +237,33 @@ async function* searchWindow(
   query: string,
   seen: Set<string>,
   { most = Number.POSITIVE_INFINITY, onPage = () => {} }: WindowOptions,
-): AsyncGenerator<Entry[], number> {
-  for (let offset = 0, idle = 0; ; ) {
-    const { entries, total = Number.POSITIVE_INFINITY } = await searchPage(listing, sortBy, query, offset);
-    onPage(entries);
-    const fresh = entries.filter(({ sysId }) => !seen.has(sysId));
-    for (const { sysId } of fresh) seen.add(sysId);
-    if (fresh.length > 0) yield fresh;
-    offset += entries.length;
-    // A server that doesn't count says by an empty page that this was all.
-    if (total === Number.POSITIVE_INFINITY && entries.length === 0) return offset;
-    if (offset >= total || offset >= WINDOW || (total > most && total < Number.POSITIVE_INFINITY)) return total;
-    // A server may give less than a page. Nothing at all, though it counts more, is an answer that broke.
-    idle = entries.length > 0 ? 0 : idle + 1;
-    if (idle > MAX_IDLE) {
-      const text = `The server counts ${total} ${nameOf(listing.type)}, but lists only ${offset} of ${listing.project.id}.`;
-      throw new ExporterError('bad_answer', text);
+): AsyncGenerator<Entry[], Window> {
+  let total: number | undefined;
+  for (let pass = 1; pass <= MAX_PASSES; pass++) {
+    const distinct = new Set<string>();
+    const counts = new Set<number | undefined>();
+    let offset = 0;
+    for (let idle = 0; idle <= MAX_IDLE && offset < WINDOW; ) {
+      const page = await searchPage(listing, sortBy, query, offset);
+      onPage(page.entries);
+      for (const { sysId } of page.entries) distinct.add(sysId);
+      const fresh = page.entries.filter(({ sysId }) => !seen.has(sysId));
+      for (const { sysId } of fresh) seen.add(sysId);
+      if (fresh.length > 0) yield fresh;
+      counts.add(page.total);
+      if (page.total !== undefined) total = Math.max(total ?? 0, page.total);
+      if (total !== undefined && total > most) return { outcome: 'overflow', total };
+      offset += page.length;
+      // A server that doesn't count says by an empty page that this was all. One that counts more than it gives is
+      // asked again: a server may give less than a page.
+      if (total === undefined ? page.length === 0 : offset >= total) break;
+      idle = page.length > 0 ? 0 : idle + 1;
     }
+    if (offset >= WINDOW) return { outcome: 'overflow', total };
+    const complete = distinct.size >= (total ?? 0);
+    if (complete && (counts.size === 1 || pass === MAX_PASSES)) return { outcome: 'whole', total };
   }
+  return { outcome: 'broken', total };
 }
 
 async function searchPage(
@@ -253,8 +271,8 @@ async function searchPage(
   sortBy: string,
   query: string,
   offset: number,
-): Promise<{ entries: Entry[]; total: number | undefined }> {
-  const search = (limit: number) =>
+): Promise<{ entries: Entry[]; length: number; total: number | undefined }> {
+  const search = (limit: number, budgetMs?: number) =>
     connection.call(
       'searchLeaderboardEntries',
       { projectIdentifier: project.uuid, type: [type] },
@@ -269,16 +287,24 @@ async function searchPage(
           query: { query },
           pagination: { limit: Math.min(limit, WINDOW - offset), offset },
         },
+        read: (answer) => {
+          const { entries, matchingItemCount } = asObject(answer);
+          const found = asArray(entries, 'entries').map(entryOf);
+          // An entry without an id can't be asked for; as it is counted, it shows as missing in the end.
+          return {
+            entries: found.filter((one) => one !== undefined),
+            length: found.length,
+            total: countOf(matchingItemCount),
+          };
+        },
         ...(signal ? { signal } : {}),
+        ...(budgetMs === undefined ? {} : { budgetMs }),
       },
     );
-  const answer = await connection.entryPages.use(search);
-  const { entries, matchingItemCount } = asObject(answer);
-  const total = typeof matchingItemCount === 'number' ? matchingItemCount : undefined;
-  return { entries: asArray(entries, 'entries').map(entryOf), total };
+  return connection.entryPages.use(search);
 }
 
-function entryOf(value: unknown): Entry {
+function entryOf(value: unknown): Entry | undefined {
   const found = new Map<string, unknown>();
   for (const one of asArray(asObject(value).attributes, 'attributes').map(asObject)) {
     const properties = one[`${one.type}Properties`];
@@ -287,9 +313,7 @@ function entryOf(value: unknown): Entry {
     }
   }
   const sysId = found.get('sys/id');
-  if (typeof sysId !== 'string' || sysId === '') {
-    throw new ExporterError('bad_answer', 'The server lists an entry without sys/id.');
-  }
+  if (typeof sysId !== 'string' || sysId === '') return undefined;
   const time = (name: string) => {
     const ms = timeOf(found.get(name));
     return ms === undefined ? undefined : Number(ms);
@@ -303,16 +327,24 @@ function entryOf(value: unknown): Entry {
   };
 }
 
-/** Project paths of a workspace. */
+/** Project paths of a workspace. @throws ExporterError `bad_answer` if the server counts more than it lists */
 export async function listProjects(connection: Connection, workspace: string): Promise<string[]> {
-  const projects: string[] = [];
-  for (;;) {
-    const values = { organizationIdentifier: workspace, offset: projects.length, limit: PROJECT_PAGE };
+  const projects = new Set<string>();
+  let total = 0;
+  for (let offset = 0; ; ) {
+    const values = { organizationIdentifier: workspace, offset, limit: PROJECT_PAGE };
     const { entries, matchingItemCount } = asObject(await connection.call('listProjects', values));
     const found = asArray(entries, 'entries').map(asObject);
+    const before = projects.size;
     for (const { organizationName, name } of found) {
-      projects.push(`${asText(organizationName, 'organizationName')}/${asText(name, 'name')}`);
+      projects.add(`${asText(organizationName, 'organizationName')}/${asText(name, 'name')}`);
     }
-    if (found.length === 0 || projects.length >= Number(matchingItemCount ?? 0)) return projects;
+    offset += found.length;
+    total = Math.max(total, countOf(matchingItemCount) ?? 0);
+    // A page without anything new is the end, also where the server goes on giving the same.
+    if (projects.size === before || (total > 0 && projects.size >= total)) break;
   }
+  if (projects.size >= total) return [...projects];
+  const text = `The server counts ${total} projects in ${workspace}, but lists only ${projects.size}.`;
+  throw new ExporterError('bad_answer', text, { hint: 'Name the projects with -p.' });
 }

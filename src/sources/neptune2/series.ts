@@ -7,7 +7,7 @@ import { microOfStep } from '../../model/steps.ts';
 import { asArray, asObject } from '../json.ts';
 import { failureOfSeries, handOver, holder, type SeriesRef } from '../work.ts';
 import type { Connection } from './connection.ts';
-import { looseFloat, looseInt } from './loose-json.ts';
+import { countOf, looseFloat, looseInt } from './loose-json.ts';
 import { endsExport, type Work2 } from './work.ts';
 
 /** Bytes of a single value that newer servers are asked for; their own choice is 1000. */
@@ -15,16 +15,19 @@ const VALUE_LENGTH = 1_000_000;
 /** Answers without a new point after which a series counts as broken. */
 const MAX_IDLE = 2;
 
+/** Steps have six decimals. */
+const STEP_PRECISION = 1e-6;
+
 const OPERATIONS = { float_series: 'getFloatSeriesValues', string_series: 'getStringSeriesValues' } as const;
 
 /** Where a series goes on. */
 interface Position {
   received: number;
-  /** By the server's first answer. */
-  total: number;
+  /** The server's largest count so far; undefined if it doesn't count. */
+  total: number | undefined;
   lastStep: number;
-  /** First point of the series, by which a page that is sent again is known. */
-  first: string | undefined;
+  /** The last page, by which one that is sent again is known. */
+  page: string | undefined;
 }
 
 /** Reads all points of a series into the sink, to which a failure is told. @throws what `endsExport` */
@@ -38,61 +41,80 @@ export async function readSeries(work: Work2, series: SeriesRef): Promise<void> 
 }
 
 async function readPages(work: Work2, series: SeriesRef): Promise<void> {
-  const position: Position = { received: 0, total: 0, lastStep: Number.NEGATIVE_INFINITY, first: undefined };
-  for (let idle = 0; ; ) {
+  const position: Position = { received: 0, total: undefined, lastStep: Number.NEGATIVE_INFINITY, page: undefined };
+  for (let idle = 0; idle <= MAX_IDLE; ) {
     const { points, total } = await readPage(work, series, position);
-    if (position.received === 0) position.total = total;
-    const fresh = freshPoints(points, position, series);
-    if (fresh.length > 0) {
-      await handOver(work.sink.batch(series.run, batchOf(series, fresh)));
-      position.received += fresh.length;
-      position.lastStep = fresh.at(-1)!.step;
+    if (total !== undefined) position.total = Math.max(position.total ?? 0, total);
+    refuseRepetition(points, position, series);
+    if (points.length > 0) {
+      await handOver(work.sink.batch(series.run, batchOf(series, points)));
+      position.received += points.length;
+      position.lastStep = points.findLast(({ step }) => step !== undefined)?.step ?? position.lastStep;
     }
-    // A server that doesn't count says by an empty page that this was all.
-    const uncounted = position.total === Number.POSITIVE_INFINITY && fresh.length === 0;
-    if (position.received >= position.total || uncounted) break;
-    // Nothing, though the server counts more, is an answer that broke.
-    idle = fresh.length > 0 ? 0 : idle + 1;
-    if (idle <= MAX_IDLE) continue;
-    const text = `The server counts ${position.total} points of ${series.path}, but sends only ${position.received}.`;
-    throw new ExporterError('bad_answer', text);
+    if (isWhole(series, position, points.length)) return;
+    // Nothing, though there should be more, is an answer that broke.
+    idle = points.length > 0 ? 0 : idle + 1;
   }
-  if (position.received > 0 || series.lastStep === undefined) return;
-  const text = `The server lists ${series.path} up to step ${series.lastStep}, but sends no point of it.`;
-  throw new ExporterError('bad_answer', text);
+  throw new ExporterError('bad_answer', missingText(series, position));
 }
 
+/** Both must be reached: the server's count, which may be that of a page, and the last step that it lists. */
+function isWhole({ lastStep }: SeriesRef, position: Position, length: number): boolean {
+  const { received, total } = position;
+  // A server that doesn't count says by an empty page that this was all.
+  const counted = total === undefined ? length === 0 : received >= total;
+  return counted && (lastStep === undefined || position.lastStep >= lastStep - STEP_PRECISION);
+}
+
+function missingText({ path, lastStep }: SeriesRef, position: Position): string {
+  const { received, total } = position;
+  if (received === 0) return `The server lists ${path} up to step ${lastStep}, but sends no point of it.`;
+  if (total !== undefined && received < total) {
+    return `The server counts ${total} points of ${path}, but sends only ${received}.`;
+  }
+  return `The server lists ${path} up to step ${lastStep}, but sends points only up to step ${position.lastStep}.`;
+}
+
+/** A point as the server sent it; what is null there is undefined here. */
 interface Point {
-  step: number;
-  timestamp: number;
+  step: number | undefined;
+  timestamp: number | undefined;
   value: unknown;
 }
 
-/** @throws ExporterError `bad_answer` if the server sends the beginning again, which would go on for ever */
-function freshPoints(points: Point[], position: Position, series: SeriesRef): Point[] {
+/** @throws ExporterError `bad_answer` if the server sends a page again, which would go on for ever */
+function refuseRepetition(points: Point[], position: Position, { path }: SeriesRef): void {
   const [first] = points;
-  if (!first) return [];
-  const key = `${first.step} ${first.timestamp}`;
-  if (position.first === undefined) position.first = key;
-  else if (key === position.first && first.step < position.lastStep) {
-    throw new ExporterError('bad_answer', `The server sends the first points of ${series.path} again and again.`);
-  }
-  return points;
+  const last = points.at(-1);
+  if (!first || !last) return;
+  const page = JSON.stringify([points.length, first.step, first.timestamp, last.step, last.timestamp, last.value]);
+  const again = page === position.page || (first.step !== undefined && first.step < position.lastStep);
+  if (again) throw new ExporterError('bad_answer', `The server sends the same points of ${path} again and again.`);
+  position.page = page;
 }
 
-async function readPage(
+function readPage(
   work: Work2,
   series: SeriesRef,
   position: Position,
-): Promise<{ points: Point[]; total: number }> {
-  const { connection } = work;
+): Promise<{ points: Point[]; total: number | undefined }> {
+  const { connection, signal } = work;
   const operation = OPERATIONS[series.type as keyof typeof OPERATIONS];
-  const ask = (limit: number) =>
-    connection.call(operation, argumentsOf(connection, operation, series, position, limit), { signal: work.signal });
-  const answer = await connection.pointPages.use(ask);
-  const { values, totalItemCount } = asObject(answer);
-  const points = asArray(values ?? [], 'values').map((value) => pointOf(value, series));
-  return { points, total: typeof totalItemCount === 'number' ? totalItemCount : Number.POSITIVE_INFINITY };
+  const read = (answer: unknown) => {
+    const { values, totalItemCount } = asObject(answer);
+    return {
+      points: asArray(values ?? [], 'values').map((value) => pointOf(value, series)),
+      total: countOf(totalItemCount),
+    };
+  };
+  const pages = series.type === 'float_series' ? connection.floatPages : connection.stringPages;
+  return pages.use((limit, budgetMs) =>
+    connection.call(operation, argumentsOf(connection, operation, series, position, limit), {
+      signal,
+      read,
+      ...(budgetMs === undefined ? {} : { budgetMs }),
+    }),
+  );
 }
 
 function argumentsOf(
@@ -116,14 +138,16 @@ function argumentsOf(
 
 function pointOf(value: unknown, { path }: SeriesRef): Point {
   const { step, timestampMillis, value: content } = asObject(value);
-  const number = step === null || step === undefined ? Number.NaN : looseFloat(step);
-  const time = looseInt(timestampMillis);
-  if (number === undefined || !Number.isFinite(number) || time === undefined) {
-    throw new ExporterError('bad_answer', `The server sends a point of ${path} without a step or a timestamp.`);
+  const number = step === null || step === undefined ? undefined : (looseFloat(step) ?? Number.NaN);
+  const time = timestampMillis === null || timestampMillis === undefined ? undefined : looseInt(timestampMillis);
+  const wrongTime = time === undefined && timestampMillis !== null && timestampMillis !== undefined;
+  if ((number !== undefined && !Number.isFinite(number)) || wrongTime) {
+    throw new ExporterError('bad_answer', `The server sends a point of ${path} with a step or time that is none.`);
   }
-  return { step: number, timestamp: Number(time), value: content };
+  return { step: number, timestamp: time === undefined ? undefined : Number(time), value: content };
 }
 
+/** What the server has as null stays null; a number in place of a text, or the other way, is no answer. */
 function batchOf(series: SeriesRef, points: Point[]): FloatSeriesBatch | StringSeriesBatch {
   const { path } = series;
   const { length } = points;
@@ -131,12 +155,13 @@ function batchOf(series: SeriesRef, points: Point[]): FloatSeriesBatch | StringS
   const timestamps = new BigInt64Array(length);
   const stepWords = words(steps);
   const timeWords = words(timestamps);
-  points.forEach(({ step, timestamp }, index) => {
+  points.forEach(({ step = 0, timestamp = 0 }, index) => {
     const micro = microOfStep(step);
     if (typeof micro === 'bigint') steps[index] = micro;
     else setInt64(stepWords, index, micro);
     setInt64(timeWords, index, timestamp);
   });
+  const columns = { path, length, steps, timestamps, ...validity(points) };
   const wrong = (index: number) =>
     new ExporterError(
       'bad_answer',
@@ -144,10 +169,11 @@ function batchOf(series: SeriesRef, points: Point[]): FloatSeriesBatch | StringS
     );
   if (series.type === 'string_series') {
     const values = points.map(({ value }, index) => {
+      if (value === null || value === undefined) return null;
       if (typeof value !== 'string') throw wrong(index);
       return value;
     });
-    return { kind: 'string_series', path, length, steps, timestamps, values };
+    return { kind: 'string_series', ...columns, values };
   }
   const values = new Float64Array(length);
   points.forEach(({ value }, index) => {
@@ -155,5 +181,13 @@ function batchOf(series: SeriesRef, points: Point[]): FloatSeriesBatch | StringS
     if (float === undefined) throw wrong(index);
     values[index] = float;
   });
-  return { kind: 'float_series', path, length, steps, timestamps, values };
+  return { kind: 'float_series', ...columns, values };
+}
+
+function validity(points: Point[]): { stepValid?: Uint8Array; timestampValid?: Uint8Array } {
+  const column = (name: 'step' | 'timestamp') =>
+    points.some((point) => point[name] === undefined)
+      ? { [`${name}Valid`]: Uint8Array.from(points, (point) => (point[name] === undefined ? 0 : 1)) }
+      : {};
+  return { ...column('step'), ...column('timestamp') };
 }

@@ -48,16 +48,16 @@ export class Operations {
    * @throws ExporterError `bad_answer` if it is no such document
    */
   add(document: unknown, address: string): void {
-    const { swagger, paths, ...rest } = asObject(document);
+    const { swagger, paths, parameters: named, ...rest } = asObject(document);
     if (swagger === undefined) throw new ExporterError('bad_answer', `${address} is not a swagger document.`);
     const base = baseOf(rest, address);
     for (const [path, methods] of Object.entries(asObject(paths))) {
-      const shared = placesOf(asObject(methods).parameters);
+      const shared = placesOf(asObject(methods).parameters, named);
       for (const [method, description] of Object.entries(asObject(methods))) {
         if (method !== 'get' && method !== 'post') continue;
         const { operationId, parameters } = asObject(description);
         if (typeof operationId !== 'string') continue;
-        const own = placesOf(parameters);
+        const own = placesOf(parameters, named);
         this.#found.set(operationId, {
           method: method === 'get' ? 'GET' : 'POST',
           path,
@@ -89,8 +89,9 @@ export class Operations {
     const headers: Record<string, string> = {};
     let place = path;
     for (const [name, value] of Object.entries(values)) {
-      if (value === undefined || (parameters && !parameters.has(name))) continue;
-      const where = parameters?.get(name) ?? 'query';
+      const inPath = path.includes(`{${name}}`);
+      if (value === undefined || (parameters && !parameters.has(name) && !inPath)) continue;
+      const where = inPath ? 'path' : (parameters?.get(name) ?? 'query');
       const texts = Array.isArray(value) ? value.map(String) : [String(value)];
       if (where === 'path') place = place.replaceAll(`{${name}}`, encodeURIComponent(texts[0]!));
       else if (where === 'header') headers[name.toLowerCase()] = texts.join(',');
@@ -116,10 +117,13 @@ function baseOf({ host, basePath, schemes }: Record<string, unknown>, address: s
   return `${chosen}://${typeof host === 'string' && host !== '' ? host : own}${path}`;
 }
 
-function placesOf(parameters: unknown): Map<string, Place> | undefined {
+/** @param named the document's own parameters, which operations may refer to */
+function placesOf(parameters: unknown, named: unknown): Map<string, Place> | undefined {
   if (parameters === undefined) return undefined;
   const places = new Map<string, Place>();
-  for (const one of asArray(parameters, 'parameters').map(asObject)) {
+  for (const entry of asArray(parameters, 'parameters').map(asObject)) {
+    const key = typeof entry.$ref === 'string' ? entry.$ref.replace('#/parameters/', '') : undefined;
+    const one = key === undefined ? entry : asObject(asObject(named)[key]);
     if (typeof one.name !== 'string') continue;
     if (one.in === 'query' || one.in === 'path' || one.in === 'header') places.set(one.name, one.in);
   }
