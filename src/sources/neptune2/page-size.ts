@@ -4,8 +4,8 @@ import { ExporterError } from '../../model/errors.ts';
 
 /** Statuses by which servers refuse a page that is too large. */
 const REFUSED = new Set([400, 413, 422]);
-/** How long a large page is tried: a server may also fail over it, or take too long. */
-const LARGE_BUDGET_MS = 10_000;
+/** How long failed tries of a large page may take: a server may also break over it. */
+const LARGE_BUDGET_MS = 2_000;
 
 type Ask<T> = (limit: number, budgetMs?: number) => Promise<T>;
 
