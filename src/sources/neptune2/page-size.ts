@@ -13,7 +13,7 @@ export class PageSize {
   readonly #large: number;
   readonly #small: number;
   #known: number | undefined;
-  #probe: Promise<unknown> | undefined;
+  #probe: Promise<void> | undefined;
 
   /** @param small what every server takes */
   constructor(large: number, small: number) {
@@ -23,26 +23,31 @@ export class PageSize {
 
   /** Asks with the largest page that the server is known to take. @throws what `ask` throws with the small one */
   async use<T>(ask: Ask<T>): Promise<T> {
-    if (this.#known === undefined && this.#probe) await this.#probe.catch(() => {});
+    if (this.#known === undefined) await this.#probe;
     if (this.#known === this.#small) return ask(this.#small);
-    if (this.#known === this.#large) return this.#orSmall(ask, undefined);
-    const probe = this.#orSmall(ask, LARGE_BUDGET_MS);
-    this.#probe ??= probe;
-    return probe;
+    const first = this.#known === undefined;
+    const large = first ? ask(this.#large, LARGE_BUDGET_MS) : ask(this.#large);
+    // Others wait for this only, not for what a failing series may take after it.
+    if (first)
+      this.#probe ??= large.then(
+        () => this.#learn(this.#large),
+        (error) => this.#learnFrom(error),
+      );
+    try {
+      return await large;
+    } catch (error) {
+      // With one page size for many series, a single one may still be too large.
+      if (!mayBeTooLarge(error)) throw error;
+      return ask(this.#small);
+    }
   }
 
-  /** Tries the large page, then the small one, if it may be the size that the server doesn't like. */
-  async #orSmall<T>(ask: Ask<T>, budgetMs: number | undefined): Promise<T> {
-    try {
-      const answer = await ask(this.#large, budgetMs);
-      this.#known ??= this.#large;
-      return answer;
-    } catch (error) {
-      if (!mayBeTooLarge(error)) throw error;
-    }
-    // Others don't wait for what is tried in vain: they go on with the small page.
-    if (budgetMs !== undefined) this.#known ??= this.#small;
-    return ask(this.#small);
+  #learn(limit: number): void {
+    this.#known ??= limit;
+  }
+
+  #learnFrom(error: unknown): void {
+    if (mayBeTooLarge(error)) this.#learn(this.#small);
   }
 }
 
