@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { diskError, onDisk } from '../model/disk-error.ts';
 import { ExporterError, FileTooLarge } from '../model/errors.ts';
 import { DOWNLOAD_SUFFIX, isPlainName, MAX_NAME_BYTES } from '../model/plain-name.ts';
+import { contentCodings } from './body.ts';
 import { ConsumerError, type HttpClient, type StreamingResponse } from './client.ts';
 
 export interface DownloadOptions {
@@ -50,6 +51,8 @@ export interface Downloaded {
 const MAX_REFUSALS = 3;
 /** Whole tries with the same wrong size after which that is the file's size. */
 const MAX_MISMATCHES = 3;
+/** Answers to a range that don't go on with the file, after which ranges of it are no longer asked for. */
+const MAX_FAILED_RESUMES = 2;
 /** Statuses by which storage says that a signed address has ended (Google 400, Azure 401 and 403, S3 403). */
 const REFUSED: ReadonlySet<number> = new Set([400, 401, 403]);
 
@@ -123,10 +126,17 @@ class Content {
   bytes = 0;
   flaw: string | undefined;
   #hash = createHash('sha256');
-  /** A strong validator: a download only goes on if the content is still the same. */
+  /** What the first answer told of the content: a download only goes on if it is still the same. */
   #etag: string | undefined;
+  #modified: string | undefined;
   /** Length of the whole, if the storage told it. */
   #length: number | undefined;
+  /** It came compressed: its bytes are not those that a range counts. */
+  #compressed = false;
+  /** Where the last request asked to go on; 0 if it asked for the whole. */
+  #askedFrom = 0;
+  #failedResumes = 0;
+  #beginsAnew = false;
   #mostBytes = 0;
   #mismatches = 0;
   #mismatchedAt = -1;
@@ -144,16 +154,20 @@ class Content {
     return this.#hash.digest('hex');
   }
 
-  /** True if more has arrived than at the last call. */
+  /** True if more has arrived than ever before, or the download begins anew because it could not go on. */
   progressed(): boolean {
-    const more = this.bytes > this.#mostBytes;
-    if (more) this.#mostBytes = this.bytes;
-    return more;
+    const progress = this.bytes > this.#mostBytes || this.#beginsAnew;
+    this.#mostBytes = Math.max(this.#mostBytes, this.bytes);
+    this.#beginsAnew = false;
+    return progress;
   }
 
+  /** Headers for the next request: it asks for what is still missing, if that can be proved to fit what is there. */
   rangeHeaders(): Record<string, string> {
-    if (this.bytes === 0 || (this.#options.remade && !this.#etag)) return {};
-    return { range: `bytes=${this.bytes}-`, ...(this.#etag ? { 'if-range': this.#etag } : {}) };
+    this.#askedFrom = this.#canResume() ? this.bytes : 0;
+    if (this.#askedFrom === 0) return {};
+    // Weak validators are evidence, but may not stand in If-Range (RFC 9110, 13.1.5).
+    return { range: `bytes=${this.bytes}-`, ...(this.#hasStrongEtag() ? { 'if-range': this.#etag! } : {}) };
   }
 
   /** Reads an answer into the file. Answers the status if the address is refused; throws what makes the client try again. */
@@ -162,21 +176,24 @@ class Content {
     if (refused.has(status)) return status;
     if (status === 404) throw final(new ExporterError('not_found', 'The server has no such file.', { status }));
     const range = contentRange(headers['content-range']);
+    const resumes = this.#askedFrom > 0;
     if (status === 200) await this.#begin(headers, wholeNumber(headers['content-length']));
-    else if (status === 206 && range?.start === 0 && this.bytes === 0) await this.#begin(headers, range.total);
-    else if (status !== 206 || range?.start !== this.bytes) {
-      // Azure answers 416 to a range of an empty blob: whole already, if the length fits; else begin anew.
-      if (status === 416 && this.bytes === size && this.#file) return undefined;
-      if (status === 416 && this.bytes > 0) {
-        await this.#restart();
-        throw new ExporterError('bad_answer', 'The storage has less of the file than it sent before.');
-      }
+    else if (status === 206 && !resumes && range?.start === 0) await this.#begin(headers, range.total);
+    else if (!resumes || (status !== 206 && status !== 416)) {
       throw final(new ExporterError('server', `The storage answered a download with HTTP ${status}.`, { status }));
-    } else if (range.total !== undefined && this.#length !== undefined && range.total !== this.#length) {
-      await this.#restart();
-      throw new ExporterError('bad_answer', 'The file changed at the storage while it was fetched.');
+    } else if (status === 416) {
+      // Only the end of the last answer was missing, not of the file.
+      if (this.bytes === size) return undefined;
+      throw await this.#failedResume('The storage has less of the file than it sent before.');
+    } else if (range?.start !== this.bytes || contentCodings(headers).length > 0) {
+      throw await this.#failedResume('The storage does not go on with the file where it ended.');
+    } else if (!this.#isSame(headers, range.total)) {
+      throw await this.#failedResume('The file changed at the storage while it was fetched.');
     }
     for await (const chunk of body) await this.#add(chunk);
+    if (status === 206 && this.bytes !== range!.end + 1) {
+      throw await this.#failedResume('The storage sent another part of the file than it said.');
+    }
     await this.#checkLength(range?.total);
     return undefined;
   }
@@ -199,14 +216,45 @@ class Content {
   /** An answer with the content from its beginning. */
   async #begin(headers: Record<string, string>, length: number | undefined): Promise<void> {
     const { name, target } = this.#options;
-    this.#length = headers['content-encoding'] === undefined ? length : undefined;
+    this.#compressed = contentCodings(headers).length > 0;
+    this.#length = this.#compressed ? undefined : length;
     this.#checkMaximum(this.#length ?? 0);
     if (name) this.#target = join(target, plainName(name(headers)));
     await this.#restart();
-    this.#etag = headers.etag?.startsWith('"') ? headers.etag : undefined;
+    this.#etag = headers.etag;
+    this.#modified = headers['last-modified'];
     this.#file ??= await this.#open().catch((error: unknown) => {
       throw final(error);
     });
+  }
+
+  #hasStrongEtag(): boolean {
+    return this.#etag?.startsWith('"') === true;
+  }
+
+  #canResume(): boolean {
+    if (this.bytes === 0 || this.#compressed || this.#failedResumes >= MAX_FAILED_RESUMES) return false;
+    if (this.#options.remade) return this.#hasStrongEtag();
+    return this.#etag !== undefined || this.#modified !== undefined || this.#options.size !== undefined;
+  }
+
+  /** Whether a part is of the content that is there: nothing speaks against it, and a validator or the size for it. */
+  #isSame(headers: Record<string, string>, total: number | undefined): boolean {
+    const { etag, 'last-modified': modified } = headers;
+    if (differ(etag, this.#etag) || differ(modified, this.#modified)) return false;
+    if (differ(total, this.#length ?? this.#options.size)) return false;
+    const sameEtag = etag !== undefined && etag === this.#etag;
+    if (this.#options.remade) return sameEtag;
+    const sameModified = modified !== undefined && modified === this.#modified;
+    return sameEtag || sameModified || this.#options.size !== undefined;
+  }
+
+  /** Begins anew: a few times with a budget of its own, as the tries so far went into going on. @returns what to throw */
+  async #failedResume(text: string): Promise<ExporterError> {
+    this.#failedResumes++;
+    this.#beginsAnew = this.#failedResumes <= MAX_FAILED_RESUMES;
+    await this.#restart();
+    return new ExporterError('bad_answer', text);
   }
 
   async #open(): Promise<FileHandle> {
@@ -250,7 +298,6 @@ class Content {
   }
 
   async #restart(): Promise<void> {
-    this.#etag = undefined;
     if (this.bytes === 0) return;
     this.bytes = 0;
     this.#hash = createHash('sha256');
@@ -296,9 +343,17 @@ function plainName(name: string): string {
   throw final(new ExporterError('bad_answer', `The server gives the file a name that no file may have: ${name}`));
 }
 
-function contentRange(header: string | undefined): { start: number; total: number | undefined } | undefined {
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)/.exec(header ?? '');
-  return match ? { start: Number(match[1]), total: wholeNumber(match[2]) } : undefined;
+/** Position of a part's first and last byte, and length of the whole if it is told (RFC 9110, 14.4). */
+function contentRange(
+  header: string | undefined,
+): { start: number; end: number; total: number | undefined } | undefined {
+  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)/i.exec(header ?? '');
+  return match ? { start: Number(match[1]), end: Number(match[2]), total: wholeNumber(match[3]) } : undefined;
+}
+
+/** Whether two facts are known and not the same. */
+function differ<T>(one: T | undefined, other: T | undefined): boolean {
+  return one !== undefined && other !== undefined && one !== other;
 }
 
 function wholeNumber(text: string | undefined): number | undefined {

@@ -49,8 +49,19 @@ export async function forEachLimited<T>(
   if (failed) throw failure;
 }
 
-/** Resolves after `ms`. @throws ExporterError `interrupted` as soon as the signal is aborted */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+/** Timers that are set for longer end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Resolves after `ms`, however long that is. @throws ExporterError `interrupted` as soon as the signal is aborted */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  let left = ms;
+  do {
+    await timeout(Math.min(left, MAX_TIMER_MS), signal);
+    left -= MAX_TIMER_MS;
+  } while (left > 0);
+}
+
+function timeout(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(interrupted(signal));
     const timer = setTimeout(() => {

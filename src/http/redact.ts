@@ -1,8 +1,10 @@
-// Keeps secrets out of what is shown: addresses lose their user info and the query of signed links.
+// Keeps out of what is shown what doesn't belong there: secrets in addresses, and long or broken lines.
+
+const MAX_SHOWN = 300;
 
 /** An address fit for logs: without user and password, and without the values of its query. */
 export function redactUrl(url: string): string {
-  if (!URL.canParse(url)) return url.split('?')[0] ?? url;
+  if (!URL.canParse(url)) return (url.split(/[?#]/)[0] ?? url).replace(/\/\/[^/]*@/, '//');
   const parsed = new URL(url);
   parsed.username = '';
   parsed.password = '';
@@ -10,4 +12,10 @@ export function redactUrl(url: string): string {
   parsed.search = '';
   parsed.hash = '';
   return parsed.href + query;
+}
+
+/** Words of another program as one line of at most 300 characters. */
+export function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN - 1).toWellFormed()}…` : line;
 }

@@ -6,7 +6,7 @@ export interface RetryPolicy {
   budgetMs: number;
   /** Tries that are made whatever the clock says: one that hung may have used up the budget alone. */
   minTries: number;
-  /** Upper limit of all waits asked for by Retry-After together. */
+  /** Upper limit of all waits asked for by Retry-After together; one that goes beyond it is not begun. */
   maxRetryAfterMs: number;
   firstPauseMs: number;
   maxPauseMs: number;
@@ -25,11 +25,11 @@ export function isRetryableStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
 }
 
-/** Milliseconds that a Retry-After header asks for: a number of seconds (also a fraction) or an HTTP date (RFC 9110, 10.2.3). */
+/** Milliseconds (a safe integer) that a Retry-After header asks for: a number of seconds (also a fraction) or an HTTP date (RFC 9110, 10.2.3). */
 export function retryAfterMs(header: string | undefined, now = Date.now()): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
-  if (/^\d+(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Math.ceil(Number(text) * 1000), Number.MAX_SAFE_INTEGER);
   // Date.parse takes nearly anything for a date; the header has one form (RFC 9110, 5.6.7), and obsolete ones nobody sends.
   if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)) return undefined;
   const date = Date.parse(text);

@@ -144,26 +144,6 @@ test('an answer that its reader calls bad is tried again', async (context) => {
   assert.equal(text, 'fine');
 });
 
-test('credentials do not follow a redirect to another host', async (context) => {
-  const elsewhere = await serve(context, (_, response) => response.end('secret taken'));
-  const server = await serve(context, (request, response) => {
-    if (request.url === '/here') return response.end('here');
-    response.writeHead(302, { location: request.url === '/away' ? elsewhere.url : '/here' });
-    response.end();
-  });
-  const http = client(context);
-  const authorized = { authorization: 'Bearer t' };
-  const same = await http.request({ method: 'GET', url: `${server.url}/same`, headers: authorized });
-  assert.equal(same.body.toString(), 'here');
-  await assert.rejects(
-    http.request({ method: 'GET', url: `${server.url}/away`, headers: authorized }),
-    failsWith('server'),
-  );
-  assert.equal(elsewhere.requests.length, 0);
-  const plain = await http.request({ method: 'GET', url: `${server.url}/away` });
-  assert.equal(plain.body.toString(), 'secret taken');
-});
-
 test('nobody at home, an unknown name, and an abort are told apart', async (context) => {
   const http = client(context, 50);
   await assert.rejects(http.request({ method: 'GET', url: 'http://127.0.0.1:9' }), failsWith('network'));

@@ -245,14 +245,16 @@ test('an answer with a part of the range, or of another file, never ends as a wh
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const content = changed && (from > 0 || restarted) ? other : CONTENT;
     if (changed && from > 0) restarted = true;
+    const always = { 'last-modified': 'Wed, 01 Jan 2025 00:00:00 GMT' };
     if (from === 0) {
-      response.writeHead(200, { 'content-length': content.length });
+      response.writeHead(200, { ...always, 'content-length': content.length });
       if (content === other) response.end(content);
       else response.write(content.subarray(0, 500_000), () => setTimeout(() => response.destroy(), 20));
       return;
     }
     const body = content.subarray(from, from + 600_000);
     response.writeHead(206, {
+      ...always,
       'content-length': body.length,
       'content-range': `bytes ${from}-${from + body.length - 1}/${content.length}`,
     });
