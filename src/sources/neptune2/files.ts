@@ -127,6 +127,9 @@ async function zipRequest(
   { api, connection }: Work2,
   address: string,
 ): Promise<{ url: string; headers: Record<string, string> }> {
+  if (!URL.canParse(address, api.address)) {
+    throw new ExporterError('bad_answer', 'The server gives an address for a zip that is none.');
+  }
   const url = new URL(address, api.address).href;
   return { url, headers: connection.isOwn(url) ? { authorization: `Bearer ${await api.bearer()}` } : {} };
 }

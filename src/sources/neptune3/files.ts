@@ -117,7 +117,10 @@ class SignedAddresses {
     const answer = await this.#api.json({ path: '/api/storagebridge/v1/signedUrl', body, signal: this.#signal });
     const signed = new Map<string, string>();
     for (const item of asArray(answer.files, 'files').map(asObject)) {
-      const address = new URL(asText(item.url, 'url'), this.#api.address).href;
+      const url = asText(item.url, 'url');
+      if (!URL.canParse(url, this.#api.address))
+        throw new ExporterError('bad_answer', 'The server signs an address that is none.');
+      const address = new URL(url, this.#api.address).href;
       signed.set(key(asText(item.project_identifier, 'project_identifier'), asText(item.path, 'path')), address);
     }
     return signed;
