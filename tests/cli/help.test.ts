@@ -55,6 +55,7 @@ const OPTIONS: Record<string, string[]> = {
     '-d, --data-path',
     '-f, --files-path',
     '--model-data-path',
+    '--model-files-path',
     '-p, --project-ids',
     '-r, --runs',
     '-v, --verbose',
