@@ -37,7 +37,7 @@ const EVERYTHING: Chosen = { by: [], includeArchived: false };
 
 /** Whether nothing is missing of what matched. */
 export function isWhole(...results: readonly ExportResult[]): boolean {
-  return results.every(({ partial, failed }) => partial + failed === 0);
+  return results.every(({ partial, failed, narrower }) => partial + failed + narrower === 0);
 }
 
 /** Lines of talk after an export of runs. */
@@ -54,15 +54,17 @@ export function modelsLines(report: ModelsReport, chosen: Chosen = EVERYTHING): 
 }
 
 function outcomeLines(thing: 'run' | 'model' | 'version', result: ExportResult, chosen?: Chosen): string[] {
-  const { runs, exported, skipped, partial, failed } = result;
+  const { runs, exported, skipped, partial, keptPartial, failed } = result;
+  const now = partial - keptPartial;
   if (runs + failed === 0 && chosen !== undefined) {
     const which = chosen.by.length > 0 ? `match ${chosen.by.join(' and ')}` : 'in the project';
     const archived = `archived ${thing}s are exported with --include-archived-${thing}s`;
     return [chosen.includeArchived ? `  No ${thing}s ${which}.` : `  No ${thing}s ${which}; ${archived}.`];
   }
   const outcomes = [
-    `${count(exported)} exported${partial > 0 ? ` (${count(partial)} of them partial)` : ''}`,
+    `${count(exported)} exported${now > 0 ? ` (${count(now)} of them partial)` : ''}`,
     `${count(skipped)} skipped (there already)`,
+    ...(keptPartial > 0 ? [`${count(keptPartial)} partial as before`] : []),
     ...(failed > 0 ? [`${count(failed)} failed`] : []),
   ];
   return [`  ${thing.charAt(0).toUpperCase()}${thing.slice(1)}s: ${count(runs)} matched, ${outcomes.join(', ')}`];
@@ -89,7 +91,7 @@ function reportLines(report: JobReport, results: readonly ExportResult[], outcom
   }
   if (report.errorReport !== null) {
     lines.push(`  Not exported: ${plural(report.errors, 'item')}, listed in ${report.errorReport}`);
-    lines.push('  Run the same command again to try what is missing once more.');
+    lines.push('  Run the same command again to try once more what can still come.');
   }
   if (report.logFile !== null) lines.push(`  Log: ${report.logFile}`);
   return lines;

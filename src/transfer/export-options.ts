@@ -33,6 +33,14 @@ export interface ExportResult {
   skipped: number;
   /** Runs of which something is missing: exported now, or there from before and left as they are. */
   partial: number;
+  /** Those of the partial ones that were left as they are. */
+  keptPartial: number;
+  /** Of the skipped: exported with a selection that left out some of what is asked for now, and can't be widened. */
+  narrower: number;
+  /** Of the skipped: changed at the source since they were exported. */
+  changed: number;
+  /** Of the skipped: without a manifest, as the official exporter writes them, so that nobody knows whether they are whole. */
+  unverified: number;
   /** Runs that could not be exported at all, ids that are in no project, and projects that could not be listed whole. */
   failed: number;
   /** Rows of the archive. */
@@ -49,5 +57,6 @@ export type SettledOptions = ExportOptions & { progress: Progress; logger: Logge
 
 export function emptyResult(): ExportResult {
   const counts = { runs: 0, exported: 0, skipped: 0, partial: 0, failed: 0 };
-  return { ...counts, points: 0, files: 0, bytes: 0, skippedFiles: 0, skippedBytes: 0 };
+  const kept = { keptPartial: 0, narrower: 0, changed: 0, unverified: 0 };
+  return { ...counts, ...kept, points: 0, files: 0, bytes: 0, skippedFiles: 0, skippedBytes: 0 };
 }

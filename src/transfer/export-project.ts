@@ -1,6 +1,10 @@
 // One project from a source into the archive: which of its runs are exported, in what batches, and what becomes of the ones that fail.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { FolderCheck } from '../archive/file-check.ts';
 import { findRun } from '../archive/find-run.ts';
+import { diskName } from '../archive/names.ts';
 import type { Manifest } from '../archive/types.ts';
 import { forEachLimited } from '../http/limits.ts';
 import { ExporterError, failureOf } from '../model/errors.ts';
@@ -103,7 +107,10 @@ async function listAll(
   return [...runs.values()];
 }
 
-/** Leaves out the runs that the archive holds whole, and those of which this selection would lose a part. */
+/**
+ * Leaves out the runs that the archive holds whole, and those of which this selection would lose a part. A run that was
+ * exported with less than is asked for now, or whose files are lost, is exported anew.
+ */
 async function withoutWhole(
   runs: RunRef[],
   things: string,
@@ -111,8 +118,8 @@ async function withoutWhole(
   result: ExportResult,
 ): Promise<RunRef[]> {
   const wanted: RunRef[] = [];
-  let narrower = 0;
-  let wider = 0;
+  const before = { ...result };
+  let lost = 0;
   for (const run of runs) {
     let there: { manifest?: Manifest } | undefined;
     try {
@@ -124,33 +131,59 @@ async function withoutWhole(
       options.progress.runFinished(run.runId, 'failed');
       continue;
     }
-    const covers = there?.manifest && coversSelection(there.manifest, options.selection);
-    const partial = there?.manifest?.status === 'partial';
-    if (!there || (partial && keepsRecorded(options.selection, there.manifest!.selection))) {
+    const manifest = there?.manifest;
+    const keeps = manifest !== undefined && keepsRecorded(options.selection, manifest.selection);
+    const partial = manifest?.status === 'partial';
+    const covers = manifest === undefined || coversSelection(manifest, options.selection);
+    const isLost = manifest !== undefined && keeps && (await hasLostFiles(manifest, options.filesPath));
+    if (!there || (keeps && (partial || !covers || isLost))) {
+      if (isLost) lost++;
       wanted.push(run);
       continue;
     }
     if (partial) {
-      wider++;
       result.partial++;
+      result.keptPartial++;
       options.progress.runFinished(run.runId, 'partial');
       continue;
     }
-    if (covers === false) narrower++;
+    if (!covers) result.narrower++;
+    if (manifest === undefined) result.unverified++;
+    if ((run.modifiedAt ?? 0) > (manifest?.modifiedAt ?? Number.POSITIVE_INFINITY)) result.changed++;
     result.skipped++;
     options.progress.runFinished(run.runId, 'skipped');
   }
-  if (narrower > 0) {
-    options.logger.warn(
-      `${narrower} of the skipped ${things} were exported with another selection (-a, -c, --exclude, --exclude-attributes, --max-file-size) that left out some of what is asked for now. Use a fresh --data-path and --files-path to export them anew.`,
-    );
-  }
-  if (wider > 0) {
-    options.logger.warn(
-      `${wider} ${things} are partial and were exported with a wider selection than this one: they are left as they are. Repeat the export with the first selection to complete them.`,
-    );
-  }
+  const since = (name: 'narrower' | 'keptPartial' | 'changed' | 'unverified') => result[name] - before[name];
+  const warn = (count: number, text: string) => {
+    if (count > 0) options.logger.warn(`${count} ${text}`);
+  };
+  warn(
+    since('narrower'),
+    `of the skipped ${things} were exported with another selection (-a, -c, --exclude, --exclude-attributes, --max-file-size) that left out some of what is asked for now, and has some that isn't. Ask for both, or use a fresh --data-path and --files-path.`,
+  );
+  warn(
+    since('keptPartial'),
+    `${things} are partial and were exported with a wider selection than this one: they are left as they are. Repeat the export with the first selection to complete them.`,
+  );
+  warn(
+    since('changed'),
+    `of the skipped ${things} have changed at the source since they were exported. Use a fresh --data-path and --files-path to have them as they are now.`,
+  );
+  warn(
+    since('unverified'),
+    `of the skipped ${things} are the official exporter's: nobody recorded whether they are whole.`,
+  );
+  warn(lost, `${things} are exported anew, as downloaded files of theirs are lost or of another size.`);
   return wanted;
+}
+
+/** Files that the manifest names and the folder doesn't have. A folder that isn't there at all is another one's. */
+async function hasLostFiles({ projectId, files }: Manifest, filesPath: string): Promise<boolean> {
+  const project = diskName(projectId);
+  if (files.length === 0 || !existsSync(join(filesPath, project))) return false;
+  const check = new FolderCheck(filesPath, project);
+  await check.addAll(files);
+  return check.totals.damaged > 0;
 }
 
 async function exportBatch(
@@ -189,6 +222,7 @@ async function finishRun(run: RunRef, open: RunExport, options: SettledOptions, 
   if (open.noBetter) {
     await open.abort();
     result.partial++;
+    result.keptPartial++;
     progress.runFinished(run.runId, 'partial');
     return;
   }

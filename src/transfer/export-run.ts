@@ -126,16 +126,23 @@ export class RunExport {
   }
 
   /**
-   * True if the archive's partial run is to stay: this try failed where that one had not, or brought nothing more. A
-   * server that is about to go must not take with it what was saved before.
+   * True if the archive's run is to stay: this try failed where that one had not, or brought nothing more. A server that
+   * is about to go must not take with it what was saved before. Where a file of it was replaced by a newer one, the rest
+   * must follow, or they would no longer fit together.
    */
   get noBetter(): boolean {
-    if (!this.#previous) return false;
+    if (!this.#previous || this.failures.length === 0 || this.#replacedFiles()) return false;
     const before = countByPath(this.#previous.failures);
     const now = countByPath(this.failures);
     if ([...now].some(([path, count]) => count > (before.get(path) ?? 0))) return true;
     const wider = !coversSelection(this.#previous, this.#options.selection);
-    return !wider && this.failures.length >= this.#previous.failures.length;
+    const newer = (this.#run.modifiedAt ?? 0) > (this.#previous.modifiedAt ?? 0);
+    return !wider && !newer && this.failures.length >= this.#previous.failures.length;
+  }
+
+  #replacedFiles(): boolean {
+    const before = new Map(this.#previous?.files.map(({ path, sha256 }) => [path, sha256]));
+    return (this.#files?.manifest ?? []).some(({ path, sha256 }) => (before.get(path) ?? sha256) !== sha256);
   }
 
   /** Puts the run in place: parts first, part_0 last, then the manifest. @throws ExporterError `disk` */

@@ -27,6 +27,7 @@ export interface FakeRun {
   files?: FakeFile[];
   /** Attributes that can't be read. */
   lost?: string[];
+  modifiedAt?: number;
 }
 
 /** Runs, models and versions by project and id. Ids of versions begin with their model's. */
@@ -47,7 +48,9 @@ export function fakeSource(name: Source['name'], projects: Record<string, FakePr
     const project = source.projects[projectId];
     if (!project) throw new ExporterError('access_denied', `There is no project ${projectId}.`);
     for (const runId of Object.keys(project[what] ?? {}).filter(wanted)) {
-      yield [{ projectId, runId, sysId: runId, ...(what === 'runs' ? {} : { scope: what }) }];
+      const modifiedAt = project[what]?.[runId]?.modifiedAt;
+      const time = modifiedAt === undefined ? {} : { modifiedAt };
+      yield [{ projectId, runId, sysId: runId, ...(what === 'runs' ? {} : { scope: what }), ...time }];
     }
     const end = listingEnds.get(`${projectId} ${what}`);
     if (end) throw end;

@@ -150,6 +150,41 @@ test('the next export of a partial run takes over what is there, also files name
   await assert.rejects(readFile(journalPath(dataPath, 'w/p', 'P-1')), { code: 'ENOENT' });
 });
 
+test('a partial run whose file changed is replaced as a whole, though it fails again', async (t) => {
+  const lost = new ExporterError('not_found', 'The server has no such file.');
+  const files = (content: string): FakeFile[] => [
+    { attributePath: 'checkpoint', type: 'file', content },
+    { attributePath: 'lost', type: 'file', fails: lost },
+  ];
+  const source = fakeSource('neptune2', { 'w/p': { runs: { 'P-1': { files: files('old'), modifiedAt: 1 } } } });
+  const { runs, manifest, dataPath, filesPath } = await bench(t, source);
+  assert.deepEqual([(await runs()).partial, (await manifest('P-1')).status], [1, 'partial']);
+  source.projects['w/p']!.runs!['P-1'] = { files: files('newer'), modifiedAt: 2 };
+  const again = await runs();
+  assert.deepEqual([again.exported, again.partial, again.keptPartial], [1, 1, 0]);
+  const { modifiedAt, files: there } = await manifest('P-1');
+  assert.deepEqual([modifiedAt, there.map(({ bytes }) => bytes)], [2, [5]]);
+  const { totals } = await summarise(await openArchive(dataPath), { filesPath });
+  assert.equal(totals.files.damaged, 0);
+});
+
+test('a run whose files are lost is exported anew; one that changed at the source is told', async (t) => {
+  const source = fakeSource('neptune2', {
+    'w/p': { runs: { 'P-1': { files: FILES, modifiedAt: 1 }, 'P-2': { modifiedAt: 1 } } },
+  });
+  const { runs, projectFiles, warnings } = await bench(t, source);
+  await runs();
+  await rm(join(projectFiles, 'w/p/P-1/images/1.jpeg'));
+  source.projects['w/p']!.runs!['P-2']!.modifiedAt = 2;
+  source.downloads.length = 0;
+  const again = await runs();
+  assert.deepEqual([again.exported, again.skipped, again.changed], [1, 1, 1]);
+  assert.ok(source.downloads.includes('P-1 images 1'));
+  assert.match(warnings.join('\n'), /1 of the skipped runs have changed at the source/);
+  assert.match(warnings.join('\n'), /1 runs are exported anew, as downloaded files/);
+  assert.deepEqual((await runs()).exported, 0);
+});
+
 test('files over the limit are left out by choice: by the size that the source tells, or that the answer does', async (t) => {
   const files: FakeFile[] = [
     { attributePath: 'small', type: 'file', content: 'x'.repeat(10) },
@@ -189,9 +224,15 @@ test('files over the limit are left out by choice: by the size that the source t
   for (const maxFileSize of [10, 5]) assert.equal((await runs({ selection: { maxFileSize } })).skipped, 1);
   await runs({ selection: { classes: new Set(['parameters']) } });
   assert.deepEqual(warnings, []);
-  for (const selection of [{}, { maxFileSize: 11 }]) assert.equal((await runs({ selection })).skipped, 1);
-  assert.equal(warnings.length, 2);
-  assert.match(warnings[0]!, /^1 of the skipped runs .*--max-file-size/);
+  // Whoever asks for more gets it.
+  for (const [maxFileSize, left] of [
+    [11, 2],
+    [undefined, 0],
+  ] as const) {
+    const wider = await runs({ selection: maxFileSize === undefined ? {} : { maxFileSize } });
+    assert.deepEqual([wider.exported, wider.skippedFiles], [1, left]);
+  }
+  assert.deepEqual(warnings, []);
 });
 
 test('exclusions are recorded, and a later export without them is told of them', async (t) => {
@@ -203,11 +244,13 @@ test('exclusions are recorded, and a later export without them is told of them',
   // The partial run is left as it is: one that leaves out more would take something away.
   assert.equal(warnings.length, 1);
   assert.match(warnings[0]!, /^1 runs are partial and were exported with a wider selection/);
-  await runs({ selection: { excluded: ['a'] } });
-  assert.equal(warnings.length, 2);
-  assert.match(warnings[1]!, /^1 of the skipped runs .*--exclude-attributes/);
+  assert.equal((await runs({ selection: { excluded: ['a'] } })).exported, 2);
+  assert.equal(warnings.length, 1);
   // That one was wide enough for the partial run, though it failed at the same attribute.
   assert.deepEqual((await manifest('P-2')).selection.excluded, ['a']);
+  const other = await runs({ selection: { excluded: ['b'] } });
+  assert.deepEqual([other.narrower, other.keptPartial, other.exported], [1, 1, 0]);
+  assert.match(warnings[1]!, /^1 of the skipped runs .*--exclude-attributes/);
   await runs({ selection: { excluded: ['a'], maxFileSize: 5 } });
   assert.match(warnings.at(-1)!, /wider selection/);
 });

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { ExporterError } from '../../model/errors.ts';
 import type { TargetName, TargetSettings } from '../../targets/registry.ts';
 import type { Bind, CliContext } from '../context.ts';
 import { createErrorReport } from '../error-report.ts';
@@ -73,8 +74,15 @@ export function loadCommand(bind: Bind): Command {
 
 async function runLoad(options: LoadOptions, context: CliContext): Promise<number> {
   const { terminal, redactor, env } = context;
-  const { openArchive } = await import('../../archive/reader.ts');
-  const archive = await openArchive(resolve(options.dataPath));
+  const { findArchive, openArchive } = await import('../../archive/reader.ts');
+  const dataPath = resolve(options.dataPath);
+  const models = (await findArchive(dataPath, { scope: 'models' }).catch(() => undefined)) !== undefined;
+  const archive = await openArchive(dataPath).catch((error: unknown) => {
+    if (!models) throw error;
+    throw new ExporterError('archive', `The folder ${dataPath} holds models only, and no target takes them.`, {
+      hint: 'Give the folder of the runs, by default ./exports/data.',
+    });
+  });
   const log = context.openLog(options);
   const signal = context.interruptSignal();
   const errors = createErrorReport(options.errorReportFile, redactor.redact);
@@ -83,6 +91,7 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
   const target = createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
   const started = performance.now();
   terminal.line(`Loading ${archive.dataPath} into ${target.address}.`);
+  if (models) terminal.line('Only runs are loaded: the models in this folder, and their versions, are not.');
   try {
     const live = terminal.live && options.progress;
     const result = await withProgress({ terminal, verb: 'loading', live }, (progress) =>
