@@ -1,5 +1,6 @@
 // Reads and writes manifests: what the archive says of each run beside its parquet parts.
 
+import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -30,7 +31,18 @@ export async function manifestRuns(directory: string): Promise<string[]> {
 }
 
 /**
- * Writes the manifest of a run, replacing an earlier one in one step. It reaches the disk before this returns.
+ * SHA-256 (hex) of what a manifest says: of its text as `JSON.stringify` gives it with an indent of two blanks, without
+ * the field `sha256`, in UTF-8.
+ */
+export function manifestDigest({ sha256: _, ...content }: Manifest): string {
+  return createHash('sha256')
+    .update(JSON.stringify(content, null, 2))
+    .digest('hex');
+}
+
+/**
+ * Writes the manifest of a run, with its digest, replacing an earlier one in one step. It reaches the disk before this
+ * returns.
  * @throws ExporterError `disk`
  */
 export async function writeManifest(dataPath: string, manifest: Manifest): Promise<void> {
@@ -42,7 +54,8 @@ export async function writeManifest(dataPath: string, manifest: Manifest): Promi
     try {
       const file = await open(temporary, 'w');
       try {
-        await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+        const proven = { ...manifest, sha256: manifestDigest(manifest) };
+        await file.writeFile(`${JSON.stringify(proven, null, 2)}\n`);
         await file.sync();
       } finally {
         await file.close();
@@ -105,12 +118,18 @@ export function parseManifest(text: string, path: string): Manifest {
     );
   }
   checkManifest(manifest, check);
-  return manifest as unknown as Manifest;
+  const checked = manifest as unknown as Manifest;
+  if (version > 1 && checked.sha256 !== manifestDigest(checked)) {
+    throw damaged(path, 'its content is not what its own hash says');
+  }
+  return checked;
 }
 
 function checkManifest(manifest: Record<string, unknown>, check: Checker): void {
   check.oneOf(manifest.status, ['complete', 'partial'], 'status');
   for (const name of ['projectId', 'runId', 'writtenBy', 'writtenAt']) check.text(manifest[name], name);
+  check.optional(manifest.exportId, (value) => check.text(value, 'exportId'));
+  check.optional(manifest.sha256, (value) => check.text(value, 'sha256'));
   check.optional(manifest.sysId, (value) => check.text(value, 'sysId'));
   check.optional(manifest.scope, (value) => check.oneOf(value, SCOPES, 'scope'));
   check.optional(manifest.modifiedAt, (value) => check.number(value, 'modifiedAt'));

@@ -5,7 +5,7 @@ import type { Failure } from '../model/errors.ts';
 import type { RegistryScope } from '../model/runs.ts';
 
 /** Version of the manifest format this program writes. */
-export const MANIFEST_VERSION = 1;
+export const MANIFEST_VERSION = 2;
 
 export interface ManifestPart {
   /** File name, in the project's folder. */
@@ -50,6 +50,8 @@ export interface Manifest {
   format: 'neptune-exporter-run';
   version: number;
   status: 'complete' | 'partial';
+  /** Names the one export that wrote all of the run's parts, which have it in their metadata, too. Absent in version 1. */
+  exportId?: string;
   projectId: string;
   runId: string;
   sysId?: string;
@@ -78,6 +80,8 @@ export interface Manifest {
   skippedFiles?: SkippedFile[];
   counts: Partial<Record<AttributeType, TypeCount>>;
   failures: Failure[];
+  /** Proves the manifest itself, see `manifestDigest`. Absent in version 1. */
+  sha256?: string;
 }
 
 /** A folder of the archive that holds the runs of one project, or its models, or its model versions. */

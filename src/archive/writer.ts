@@ -26,6 +26,8 @@ export interface RunWriterOptions {
   runId: string;
   /** For a model or a model version. */
   scope?: RegistryScope;
+  /** As Manifest.exportId, for the parts' metadata. */
+  exportId?: string;
   /** Size on disk after which the next part is begun. @default 50 MiB */
   partBytes?: number;
   /**

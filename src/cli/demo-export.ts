@@ -6,7 +6,7 @@ import { printSummary } from './commands/summary.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './errors.ts';
 import type { ExportJob, Surroundings } from './export-job.ts';
-import { DEFAULT_CONCURRENCY } from './export-options.ts';
+import { DEFAULT_CONCURRENCY, DEFAULT_RETRY_SECONDS } from './export-options.ts';
 import { exportLines, isWhole, modelsLines } from './export-report.ts';
 import { makeFolder } from './folders.ts';
 import { type Exporter, TITLES } from './neptune.ts';
@@ -41,6 +41,7 @@ export async function exportSample(demo: DemoExport, context: CliContext): Promi
     dataPath: await makeFolder(join(folder, 'data')),
     filesPath: await makeFolder(join(folder, 'files')),
     concurrency: DEFAULT_CONCURRENCY,
+    retrySeconds: DEFAULT_RETRY_SECONDS,
     errorReportFile: join(folder, 'neptune_exporter_errors.jsonl'),
     live,
   };

@@ -28,6 +28,8 @@ export interface ExportJob {
   dataPath: string;
   filesPath: string;
   concurrency: number;
+  /** How long something that fails is tried again. */
+  retrySeconds: number;
   errorReportFile: string;
   /** Draw progress where the terminal can. */
   live: boolean;
@@ -59,9 +61,16 @@ async function runJob<T>(
   work: (options: ExportOptions) => Promise<T>,
 ): Promise<{ result: T; report: JobReport }> {
   const { terminal, redactor } = context;
-  const { exporter, token, insecure, filter, selection, dataPath, filesPath, concurrency } = job;
+  const { exporter, token, insecure, filter, selection, dataPath, filesPath, concurrency, retrySeconds } = job;
   const errors = createErrorReport(job.errorReportFile, redactor.redact);
-  const source = createSource(exporter, { token, insecure, concurrency, logger: log, signal });
+  const source = createSource(exporter, {
+    token,
+    insecure,
+    concurrency,
+    retryBudgetMs: retrySeconds * 1000,
+    logger: log,
+    signal,
+  });
   const started = performance.now();
   try {
     const projects = await resolveProjects(job.projects, source);

@@ -18,6 +18,8 @@ import { parseTime, timeRange } from './times.ts';
 
 export const DEFAULT_CONCURRENCY = 16;
 const MAX_CONCURRENCY = 64;
+export const DEFAULT_RETRY_SECONDS = 60;
+const MAX_RETRY_SECONDS = 86_400;
 
 /** Options as commander hands them over. */
 export interface BaseExportOptions extends shared.CommonOptions, ProjectOptions {
@@ -37,6 +39,7 @@ export interface BaseExportOptions extends shared.CommonOptions, ProjectOptions 
   filesPath: string;
   apiToken?: string;
   concurrency: number;
+  retrySeconds: number;
   errorReportFile: string;
   progress: boolean;
   json: boolean;
@@ -106,6 +109,11 @@ export function addServerAndOutput(
       new Option('--concurrency <n>', 'requests to the server at the same time')
         .default(DEFAULT_CONCURRENCY)
         .argParser(shared.wholeNumber(1, MAX_CONCURRENCY)),
+    )
+    .addOption(
+      new Option('--retry-seconds <n>', 'how long something that fails is tried again before it is given up')
+        .default(DEFAULT_RETRY_SECONDS)
+        .argParser(shared.wholeNumber(0, MAX_RETRY_SECONDS)),
     )
     .optionsGroup('Output:');
   shared.addDataPath(command, own.data);

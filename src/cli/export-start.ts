@@ -27,9 +27,9 @@ export async function startExport(
   const insecure = Boolean(context.env[SELF_SIGNED]);
   if (insecure) log.warn(`${SELF_SIGNED} is set: the certificate of the Neptune server is not checked`);
   const signal = context.interruptSignal();
-  const { concurrency, errorReportFile, progress: live } = options;
+  const { concurrency, retrySeconds, errorReportFile, progress: live } = options;
   return {
-    job: { token, insecure, dataPath, filesPath, concurrency, errorReportFile, live },
+    job: { token, insecure, dataPath, filesPath, concurrency, retrySeconds, errorReportFile, live },
     access: { token, insecure, signal },
     around: { context, log, signal },
   };

@@ -122,6 +122,11 @@ export class HttpClient {
     this.#dispatcher = proxied ? new EnvHttpProxyAgent({ ...common, noProxy: withoutProxy() }) : new Agent(common);
   }
 
+  /** Milliseconds for all tries of a request that doesn't say otherwise. */
+  get budgetMs(): number {
+    return this.#policy.budgetMs;
+  }
+
   /**
    * Sends a request and reads the whole body. Answers with any status that is final, errors included; of the body of an
    * error only the beginning.

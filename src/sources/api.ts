@@ -109,7 +109,7 @@ export class Api {
           ...(call.body === undefined ? {} : { body: call.body }),
           ...(call.signal ? { signal: call.signal } : {}),
           ...(call.progressed ? { progressed: call.progressed } : {}),
-          ...(call.budgetMs === undefined ? {} : { retry: { budgetMs: call.budgetMs } }),
+          ...(call.budgetMs === undefined ? {} : { retry: { budgetMs: Math.min(call.budgetMs, this.http.budgetMs) } }),
         },
         async (response): Promise<{ value: T } | { refused: HttpResponse }> => {
           this.#tellMessages(response.headers);

@@ -62,34 +62,65 @@ export function isFatal(error: unknown): boolean {
 
 /** Time for halves of a request that failed as a whole: the fault is rarely the network's by then. */
 export const SPLIT_BUDGET_MS = 5_000;
+/** Items that fail alone, while none succeeds, after which it is the service that fails. */
+const FAILED_ALONE = 8;
+
+interface IsolatingOptions {
+  /** Milliseconds for all tries of a request. */
+  budgetMs?: number;
+  /** @default isFatal */
+  endsExport?: (error: unknown) => boolean;
+}
 
 /**
  * Does `task` for all items in one request. If that fails for good, halves the items until the ones that fail stand
- * alone, and tells these: one bad attribute must not take others with it.
+ * alone, and tells these: one bad attribute must not take others with it. Where everything fails, not each item is
+ * tried for its own time.
  * @throws what `endsExport`
  */
 export async function isolating<T>(
   items: T[],
   task: (items: T[], budgetMs: number | undefined) => Promise<void>,
   failed: (item: T, error: unknown) => void,
-  { budgetMs, endsExport = isFatal }: { budgetMs?: number; endsExport?: (error: unknown) => boolean } = {},
+  options: IsolatingOptions = {},
 ): Promise<void> {
-  if (items.length === 0) return;
-  try {
-    await task(items, budgetMs);
-  } catch (error) {
-    if (endsExport(error)) throw error;
-    // No network: halves would fail the same way, each after its own time.
-    const alone = items.length === 1 || (error instanceof ExporterError && error.code === 'network');
-    if (alone) {
-      for (const item of items) failed(item, error);
-      return;
+  const { endsExport = isFatal } = options;
+  let succeeded = false;
+  let failedAlone = 0;
+  const part = async (some: T[], budgetMs: number | undefined): Promise<void> => {
+    if (some.length === 0) return;
+    try {
+      await task(some, budgetMs);
+      succeeded = true;
+    } catch (error) {
+      if (endsExport(error)) throw error;
+      // No network: halves would fail the same way, each after its own time.
+      const alone = some.length === 1 || (error instanceof ExporterError && error.code === 'network');
+      if (alone || (await allFail(some))) {
+        failedAlone++;
+        for (const item of some) failed(item, error);
+        return;
+      }
+      const middle = Math.ceil(some.length / 2);
+      await part(some.slice(0, middle), SPLIT_BUDGET_MS);
+      await part(some.slice(middle), SPLIT_BUDGET_MS);
     }
-    const middle = Math.ceil(items.length / 2);
-    const options = { budgetMs: SPLIT_BUDGET_MS, endsExport };
-    await isolating(items.slice(0, middle), task, failed, options);
-    await isolating(items.slice(middle), task, failed, options);
-  }
+  };
+  /** After many failures and no success, one more item, from the other end, stands for the rest. */
+  const allFail = async (some: T[]): Promise<boolean> => {
+    if (succeeded || failedAlone < FAILED_ALONE) return false;
+    try {
+      await task(some.slice(-1), SPLIT_BUDGET_MS);
+    } catch (error) {
+      if (endsExport(error)) throw error;
+      return true;
+    }
+    // It is done, and must not be read twice.
+    some.pop();
+    succeeded = true;
+    return false;
+  };
+  await part([...items], options.budgetMs);
 }
 
 /**

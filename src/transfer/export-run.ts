@@ -1,5 +1,6 @@
 // One run on its way into the archive: its parts, its files, its failures, and at the end its manifest.
 
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { findRun, journalPath } from '../archive/find-run.ts';
 import { writeManifest } from '../archive/manifest.ts';
@@ -44,6 +45,7 @@ export class RunExport {
   readonly #options: RunExportOptions;
   readonly #writer: RunWriter;
   readonly #journal: DownloadJournal;
+  readonly #exportId: string;
   readonly #previous: Manifest | undefined;
   readonly failures: Failure[] = [];
   #files: FileRows | undefined;
@@ -54,12 +56,14 @@ export class RunExport {
     options: RunExportOptions,
     writer: RunWriter,
     journal: DownloadJournal,
+    exportId: string,
     previous: Manifest | undefined,
   ) {
     this.#run = run;
     this.#options = options;
     this.#writer = writer;
     this.#journal = journal;
+    this.#exportId = exportId;
     this.#previous = previous;
   }
 
@@ -69,14 +73,15 @@ export class RunExport {
     const { projectId, runId, scope } = run;
     const mayExist = options.folders.hasFiles(runId);
     const scoped = scope === undefined ? {} : { scope };
-    const writer = await RunWriter.create({ dataPath, projectId, runId, ...scoped, replace: true, mayExist });
+    const exportId = randomUUID();
+    const writer = await RunWriter.create({ dataPath, projectId, runId, ...scoped, exportId, replace: true, mayExist });
     const journal = await DownloadJournal.open(
       journalPath(dataPath, projectId, runId, scope),
       join(options.filesPath, diskName(projectId)),
     );
     options.budget.add(writer);
     const there = mayExist ? await findRun(dataPath, projectId, runId, scope) : undefined;
-    return new RunExport(run, options, writer, journal, there?.manifest);
+    return new RunExport(run, options, writer, journal, exportId, there?.manifest);
   }
 
   async append(batch: Batch): Promise<void> {
@@ -167,6 +172,7 @@ export class RunExport {
       source: { name: source.name, address: source.address },
       selection: recordSelection(selection),
       ...(modifiedAt === undefined ? {} : { modifiedAt }),
+      exportId: this.#exportId,
       parts,
       files,
       ...(skipped.length > 0 ? { skippedFiles: skipped } : {}),

@@ -7,6 +7,7 @@ interface Schema {
   const?: unknown;
   enum?: unknown[];
   minimum?: number;
+  maximum?: number;
   pattern?: string;
   required?: string[];
   properties?: Record<string, Schema>;
@@ -14,6 +15,8 @@ interface Schema {
   additionalProperties?: Schema;
   items?: Schema;
   oneOf?: Schema[];
+  if?: Schema;
+  then?: Schema;
 }
 
 const KNOWN = new Set([
@@ -27,6 +30,7 @@ const KNOWN = new Set([
   'const',
   'enum',
   'minimum',
+  'maximum',
   'pattern',
   'required',
   'properties',
@@ -34,6 +38,8 @@ const KNOWN = new Set([
   'additionalProperties',
   'items',
   'oneOf',
+  'if',
+  'then',
 ]);
 
 /** What is wrong with a value, in words; empty if it is valid. */
@@ -51,12 +57,16 @@ export function validate(root: Schema, value: unknown, schema: Schema = root, wh
   if ('const' in schema && value !== schema.const) problems.push(`${where} is not ${schema.const}`);
   if (schema.enum && !schema.enum.includes(value)) problems.push(`${where} is none of ${schema.enum}`);
   if (typeof value === 'number' && value < (schema.minimum ?? value)) problems.push(`${where} is too small`);
+  if (typeof value === 'number' && value > (schema.maximum ?? value)) problems.push(`${where} is too large`);
   if (typeof value === 'string' && schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(value)) {
     problems.push(`${where} doesn't match ${schema.pattern}`);
   }
   if (schema.oneOf) {
     const fitting = schema.oneOf.filter((option) => validate(root, value, option, where).length === 0).length;
     if (fitting !== 1) problems.push(`${where} fits ${fitting} of the options`);
+  }
+  if (schema.if && schema.then && validate(root, value, schema.if, where).length === 0) {
+    problems.push(...validate(root, value, schema.then, where));
   }
   if (Array.isArray(value) && schema.items) {
     for (const item of value) problems.push(...validate(root, item, schema.items, `an item of ${where}`));

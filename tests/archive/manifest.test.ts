@@ -5,7 +5,13 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 
-import { manifestPath, parseManifest, readManifest, writeManifest } from '../../src/archive/manifest.ts';
+import {
+  manifestDigest,
+  manifestPath,
+  parseManifest,
+  readManifest,
+  writeManifest,
+} from '../../src/archive/manifest.ts';
 import { diskName } from '../../src/archive/names.ts';
 import { MANIFEST_VERSION, type Manifest } from '../../src/archive/types.ts';
 import { tempFolder } from '../helpers/temp.ts';
@@ -29,6 +35,7 @@ const MANIFEST: Manifest = {
     excluded: ['monitoring/.*'],
     maxFileSize: 1000,
   },
+  exportId: '3f1c0b5e-6d7a-4a55-9d0c-6c2b6f1f7a10',
   modifiedAt: 1_700_000_000_000,
   parts: [{ name: 'x_part_0.parquet', rows: 3, bytes: 4000, sha256: 'ab'.repeat(32) }],
   files: [
@@ -54,11 +61,16 @@ const MANIFEST: Manifest = {
   ],
 };
 
+/** A manifest with its proof. */
+function proven<T extends object>(manifest: T): T & { sha256: string } {
+  return { ...manifest, sha256: manifestDigest(manifest as unknown as Manifest) };
+}
+
 test('a manifest is read as it was written', async (t) => {
   const dataPath = await tempFolder(t);
   assert.equal(await readManifest(dataPath, 'ws/p', 'a/b ü'), undefined);
   await writeManifest(dataPath, MANIFEST);
-  assert.deepEqual(await readManifest(dataPath, 'ws/p', 'a/b ü'), MANIFEST);
+  assert.deepEqual(await readManifest(dataPath, 'ws/p', 'a/b ü'), proven(MANIFEST));
   await writeManifest(dataPath, { ...MANIFEST, status: 'complete' });
   assert.equal((await readManifest(dataPath, 'ws/p', 'a/b ü'))?.status, 'complete');
   const folder = join(dataPath, diskName('ws/p'), '_runs');
@@ -81,14 +93,24 @@ test('fields of later versions are kept, a later version is refused with a clear
   const dataPath = await tempFolder(t);
   const path = manifestPath(join(dataPath, diskName('ws/p')), diskName('a/b ü'));
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, JSON.stringify({ ...MANIFEST, digest: 'more' }));
-  assert.deepEqual(await readManifest(dataPath, 'ws/p', 'a/b ü'), { ...MANIFEST, digest: 'more' });
+  await writeFile(path, JSON.stringify(proven({ ...MANIFEST, digest: 'more' })));
+  assert.deepEqual(await readManifest(dataPath, 'ws/p', 'a/b ü'), proven({ ...MANIFEST, digest: 'more' }));
   await writeFile(path, JSON.stringify({ ...MANIFEST, version: MANIFEST_VERSION + 1 }));
   await assert.rejects(readManifest(dataPath, 'ws/p', 'a/b ü'), {
     code: 'archive',
     hint: /newer/,
-    message: /version 2/,
+    message: /version 3/,
   });
+});
+
+test('a manifest proves itself; one of version 1 had no proof', async () => {
+  const text = JSON.stringify(proven(MANIFEST));
+  assert.equal(parseManifest(text, '/x.json').runId, MANIFEST.runId);
+  const isDamage = { code: 'archive', message: /own hash/ };
+  assert.throws(() => parseManifest(text.replace('4000', '4001'), '/x.json'), isDamage);
+  assert.throws(() => parseManifest(JSON.stringify(MANIFEST), '/x.json'), isDamage);
+  const { exportId: _, ...first } = { ...MANIFEST, version: 1 };
+  assert.deepEqual(parseManifest(JSON.stringify(first), '/x.json'), first);
 });
 
 /** Each breaks one rule. */
@@ -127,14 +149,20 @@ const DAMAGE: [string, (manifest: Record<string, never>) => unknown][] = [
 
 test('a damaged manifest is an error that names the file; the schema refuses it too', async () => {
   const schema = JSON.parse(await readFile(join(import.meta.dirname, '../../schema/manifest.schema.json'), 'utf8'));
-  const good = JSON.parse(JSON.stringify(MANIFEST));
+  const good = JSON.parse(JSON.stringify(proven(MANIFEST)));
   assert.deepEqual(validate(schema, good), []);
   assert.deepEqual(validate(schema, { ...good, scope: 'model_versions' }), []);
   assert.deepEqual(validate(schema, { ...good, selection: { ...good.selection, attributes: 'all' }, extra: 1 }), []);
   assert.throws(() => parseManifest('{"format":', '/x.json'), { code: 'archive', message: /\/x\.json/ });
   for (const [what, damage] of DAMAGE) {
-    const text = JSON.stringify(damage(good));
-    assert.throws(() => parseManifest(text, '/x.json'), { code: 'archive', message: /\/x\.json/ }, what);
+    const { sha256: _, ...damaged } = damage(good) as Record<string, unknown>;
+    // With a hash that fits, so that it is the rule that speaks.
+    const text = JSON.stringify(what === 'not an object' ? [] : proven(damaged));
+    assert.throws(
+      () => parseManifest(text, '/x.json'),
+      { code: 'archive', message: /\/x\.json.*(?<!own hash says)\.$/ },
+      what,
+    );
     assert.notDeepEqual(validate(schema, JSON.parse(text)), [], `the schema takes ${what}`);
   }
 });

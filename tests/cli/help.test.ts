@@ -33,6 +33,7 @@ const EXPORT_OPTIONS = [
   '-d, --data-path',
   '-f, --files-path',
   '--concurrency',
+  '--retry-seconds',
   '--error-report-file',
   '-v, --verbose',
   '--log-file',

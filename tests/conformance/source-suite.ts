@@ -123,6 +123,17 @@ export function sourceSuite<Data extends { projects: { path: string }[] }>(kit: 
     assert.equal((await bench.differences()).split('\n').length, lost.length);
   });
 
+  test(named('what fails for ever is given up after --retry-seconds, and holds up nothing else'), async (t) => {
+    const data = kit.small();
+    const faults: FaultRule[] = [{ path: kit.floatSeries, fault: { kind: 'status', status: 503 } }];
+    const bench = await kit.bench(t, data, { faults });
+    await reported(bench, 3, '--retry-seconds', '1');
+    const lines = await errorLines(bench.folder);
+    const lost = kit.smallFloatSeries(data).sort();
+    assert.deepEqual(lines.map(({ attribute_path }) => attribute_path!).sort(), lost);
+    assert.equal((await bench.differences()).split('\n').length, lost.length);
+  });
+
   test(named('what failed is fetched by the next export'), async (t) => {
     const faults: FaultRule[] = [{ path: kit.floatSeries, fault: { kind: 'status', status: 400 } }];
     const bench = await kit.bench(t, kit.small(), { faults });

@@ -17,6 +17,8 @@ export const CREATED_BY = 'neptune-exporter version 1';
 /** Footer keys of a file without rows, whose ids would be nowhere else. */
 export const PROJECT_ID_KEY = 'neptune_exporter.project_id';
 export const RUN_ID_KEY = 'neptune_exporter.run_id';
+/** Footer key of the export that wrote the file: parts of two exports of a run are told apart by it. */
+export const EXPORT_ID_KEY = 'neptune_exporter.export_id';
 /** Statistics are bounded where they are made, so the library's own cut never applies. */
 const NO_CUT = 1 << 20;
 
@@ -72,12 +74,13 @@ export class ParquetFileWriter {
   }
 
   /** Writes the footer, brings everything to the disk and closes the file. */
-  async finish(ids: { projectId: string; runId: string }): Promise<WrittenFile> {
+  async finish(ids: { projectId: string; runId: string; exportId?: string }): Promise<WrittenFile> {
     const out = new ByteWriter();
     const key_value_metadata = [{ key: 'ARROW:schema', value: ARROW_SCHEMA }];
     if (this.#rows === 0) {
       key_value_metadata.push({ key: PROJECT_ID_KEY, value: ids.projectId }, { key: RUN_ID_KEY, value: ids.runId });
     }
+    if (ids.exportId !== undefined) key_value_metadata.push({ key: EXPORT_ID_KEY, value: ids.exportId });
     const footer = {
       version: 2,
       schema: SCHEMA,
