@@ -18,7 +18,7 @@ import { type DictionaryPage, type Page, PageReader } from './pages.ts';
 import { LEAF } from './schema.ts';
 
 /** Elements of lists that a portion may have. Portions are made so small that only a file made to harm has more. */
-const MAX_ELEMENTS = 1 << 25;
+const MAX_ELEMENTS = 1 << 24;
 /** Values of lists that are gathered at once. */
 const PORTION = 4096;
 
@@ -255,8 +255,8 @@ export class ColumnReader<Out> {
   }
 
   #readDictionary(page: DictionaryPage): Indexed {
-    // Every entry takes at least a bit of the page.
-    if (!(page.count >= 0 && page.count <= page.values.length * 8)) throw new DamagedFile('a dictionary is damaged');
+    // The least that an entry takes is the length of an empty text.
+    if (!(page.count >= 0 && page.count <= page.values.length / 4)) throw new DamagedFile('a dictionary is damaged');
     const values = this.#kind.array(page.count);
     this.#kind.plain(page.values, this.#chunk).read(values, 0, page.count);
     return values as unknown as Indexed;

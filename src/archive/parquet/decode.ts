@@ -84,6 +84,12 @@ export class HybridDecoder {
   }
 
   #nextRun(): void {
+    // Runs may be empty, and there may be many of them.
+    do this.#oneRun();
+    while (this.#left === 0);
+  }
+
+  #oneRun(): void {
     const header = this.#varint();
     this.#packed = (header & 1) === 1;
     if (this.#packed) {
@@ -97,7 +103,6 @@ export class HybridDecoder {
       this.#value = 0;
       for (let bit = 0; bit < this.#width; bit += 8) this.#value |= this.#byte() << bit;
     }
-    if (this.#left === 0) this.#nextRun();
   }
 
   /** The integer at a bit position. */

@@ -1,6 +1,6 @@
 // An open parquet file of the archive: its footer, and columns that are read row range by row range.
 
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { ExporterError } from '../../model/errors.ts';
 import { ColumnReader, type Kind, type ListPortion, type Portion } from './column-reader.ts';
@@ -18,6 +18,8 @@ export class ParquetFile {
   }
 
   static async open(path: string): Promise<ParquetFile> {
+    // A pipe in its place would keep the opening waiting for ever.
+    if (!(await stat(path)).isFile()) throw new DamagedFile('it is no file');
     const file = await open(path, 'r');
     try {
       return new ParquetFile(file, await readFooter(file));

@@ -2,14 +2,20 @@
 
 import type { FileHandle } from 'node:fs/promises';
 
-import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
-
 import { LEAF, LEAVES, type LeafName } from './schema.ts';
+import { readThrift, type Thrift } from './thrift.ts';
 
 /** A footer larger than this is no footer of ours or the official exporter's, whatever it says of itself. */
 const MAX_FOOTER_BYTES = 64 * 1024 * 1024;
 /** What pyarrow puts into one row group at the very most. */
 const MAX_ROWS = 64 * 1024 * 1024;
+/**
+ * Rows (or elements of lists) for each byte of a file beyond which its counts are made up, to keep a reader busy for ever.
+ * Rows that cost least, points of a constant series with even steps, come to about 130 a byte where they fill a file.
+ * Counts up to the second number are let pass in any file: few rows more than that cost a reader anything.
+ */
+const MAX_ROWS_PER_BYTE = 2000;
+const ALWAYS_PLAUSIBLE = 1 << 20;
 
 /** Numbers are those of parquet's thrift definition. */
 const PHYSICAL = { BOOLEAN: 0, INT64: 2, DOUBLE: 5, BYTE_ARRAY: 6, FIXED_LEN_BYTE_ARRAY: 7 } as const;
@@ -68,10 +74,7 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   const bytes = await readExactly(file, size - 8 - length, length);
   let raw: Thrift;
   try {
-    raw = deserializeTCompactProtocol({
-      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
-      offset: 0,
-    }) as Thrift;
+    raw = readThrift(bytes).value;
   } catch (error) {
     throw new DamagedFile('its footer is damaged', { cause: error });
   }
@@ -89,9 +92,6 @@ export async function readExactly(file: FileHandle, position: number, length: nu
   return buffer;
 }
 
-/** What the thrift reader gives: fields by number. */
-type Thrift = Record<string, unknown>;
-
 function parseFooter(raw: Thrift, dataEnd: number): Omit<Footer, 'bytes'> {
   const decimalBytes = checkSchema(list(raw.field_2, 'schema').map((element) => struct(element)));
   const rowGroups = list(raw.field_4, 'row groups').map((group) => parseRowGroup(struct(group), decimalBytes, dataEnd));
@@ -100,12 +100,21 @@ function parseFooter(raw: Thrift, dataEnd: number): Omit<Footer, 'bytes'> {
     const { field_1: key, field_2: value } = struct(entry);
     metadata.set(text(key), value === undefined ? '' : text(value));
   }
+  const rows = rowGroups.reduce((sum, group) => sum + group.rows, 0);
+  if (rows !== size(raw.field_3, 'number of rows'))
+    throw new DamagedFile('its row groups have other rows than its footer says');
+  checkPlausible(rows, dataEnd, 'rows');
   return {
-    rows: rowGroups.reduce((sum, group) => sum + group.rows, 0),
+    rows,
     rowGroups,
     createdBy: raw.field_6 === undefined ? '' : text(raw.field_6),
     metadata,
   };
+}
+
+function checkPlausible(count: number, bytes: number, what: string): void {
+  if (count <= Math.max(ALWAYS_PLAUSIBLE, bytes * MAX_ROWS_PER_BYTE)) return;
+  throw new DamagedFile(`it claims to have ${count} ${what} in ${bytes} bytes`);
 }
 
 function parseRowGroup(raw: Thrift, decimalBytes: number, dataEnd: number): RowGroupInfo {
@@ -117,9 +126,11 @@ function parseRowGroup(raw: Thrift, decimalBytes: number, dataEnd: number): RowG
   for (const [index, name] of LEAVES.entries()) {
     const column = struct(struct(columns[index]).field_3);
     chunks[name] = parseChunk(column, name, name === 'step' ? decimalBytes : 0, dataEnd);
-    if (LEAF[name].maxRepetition === 0 && chunks[name].entries !== rows) {
+    const { entries, start, end } = chunks[name];
+    if (LEAF[name].maxRepetition === 0 ? entries !== rows : entries < rows) {
       throw new DamagedFile(`the column ${name} has another number of rows than its row group`);
     }
+    checkPlausible(entries - rows, end - start, `elements of ${name}`);
   }
   return { rows, chunks: chunks as Record<LeafName, Chunk> };
 }

@@ -1,12 +1,12 @@
 // Reads the pages of a column chunk one after the other, in small pieces of the file.
 
 import type { FileHandle } from 'node:fs/promises';
-import { parquetHeader } from 'hyparquet/src/column.js';
+import { crc32 } from 'node:zlib';
 import { snappyUncompress } from 'hyparquet/src/snappy.js';
-import type { PageHeader } from 'hyparquet/src/types.js';
 
 import { HybridDecoder } from './decode.ts';
 import { type Chunk, DamagedFile, readExactly } from './footer.ts';
+import { type PageHeader, readPageHeader } from './page-header.ts';
 import { bitWidth } from './runs.ts';
 import { LEAF } from './schema.ts';
 
@@ -51,9 +51,12 @@ export class PageReader {
   async next(): Promise<Page | DictionaryPage | undefined> {
     while (this.#position < this.#chunk.end) {
       const header = await this.#header();
-      const size = header.compressed_page_size;
+      const size = header.compressedBytes;
       if (!(size >= 0 && this.#position + size <= this.#chunk.end)) throw new DamagedFile('a page is cut');
       const bytes = (await this.#ensure(size)).subarray(0, size);
+      if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
+        throw new DamagedFile('a page is not what its own checksum says');
+      }
       this.#consume(size);
       const page = this.#page(header, bytes);
       if (page) return page;
@@ -62,15 +65,15 @@ export class PageReader {
   }
 
   #page(header: PageHeader, bytes: Uint8Array): Page | DictionaryPage | undefined {
-    const { data_page_header: first, data_page_header_v2: second, dictionary_page_header: dictionary } = header;
-    if (header.type === 'DICTIONARY_PAGE' && dictionary) {
-      const values = this.#uncompress(bytes, header.uncompressed_page_size);
-      return { kind: 'dictionary', count: dictionary.num_values, values };
+    if (header.kind === 'other') return undefined;
+    if (header.kind === 'dictionary') {
+      return { kind: 'dictionary', count: header.count, values: this.#uncompress(bytes, header.uncompressedBytes) };
     }
     const { maxDefinition, maxRepetition } = LEAF[this.#chunk.leaf];
     const width = bitWidth(maxDefinition);
-    if (header.type === 'DATA_PAGE' && first) {
-      const plain = this.#uncompress(bytes, header.uncompressed_page_size);
+    const { entries, encoding } = header;
+    if (header.kind === 'data') {
+      const plain = this.#uncompress(bytes, header.uncompressedBytes);
       const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
       // Levels lie behind their lengths.
       let at = 0;
@@ -82,36 +85,26 @@ export class PageReader {
       };
       const repetition = maxRepetition ? levels(1) : undefined;
       const definition = levels(width);
-      return {
-        kind: 'data',
-        entries: first.num_values,
-        repetition,
-        definition,
-        encoding: first.encoding,
-        values: plain.subarray(at),
-      };
+      return { kind: 'data', entries, repetition, definition, encoding, values: plain.subarray(at) };
     }
-    if (header.type === 'DATA_PAGE_V2' && second) {
-      const split = second.repetition_levels_byte_length;
-      const end = split + second.definition_levels_byte_length;
-      if (!(split >= 0 && end >= split && end <= bytes.length)) throw new DamagedFile('a page is damaged');
-      const values = bytes.subarray(end);
-      return {
-        kind: 'data',
-        entries: second.num_values,
-        repetition: maxRepetition ? new HybridDecoder(bytes, 0, split, 1) : undefined,
-        definition: new HybridDecoder(bytes, split, end, width),
-        encoding: second.encoding,
-        values: second.is_compressed === false ? values : this.#uncompress(values, header.uncompressed_page_size - end),
-      };
-    }
-    // Index pages and what later versions may bring hold no values.
-    return undefined;
+    const split = header.repetitionBytes;
+    const end = split + header.definitionBytes;
+    if (!(split >= 0 && end >= split && end <= bytes.length)) throw new DamagedFile('a page is damaged');
+    const values = bytes.subarray(end);
+    return {
+      kind: 'data',
+      entries,
+      repetition: maxRepetition ? new HybridDecoder(bytes, 0, split, 1) : undefined,
+      definition: new HybridDecoder(bytes, split, end, width),
+      encoding,
+      values: header.isCompressed ? this.#uncompress(values, header.uncompressedBytes - end) : values,
+    };
   }
 
   #uncompress(bytes: Uint8Array, size: number): Uint8Array {
     if (this.#chunk.codec === 'UNCOMPRESSED') return bytes;
     if (!(size >= 0 && size <= bytes.length * MAX_EXPANSION)) throw new DamagedFile('the size of a page is wrong');
+    if (snappyLength(bytes) !== size) throw new DamagedFile('the size of a page is wrong');
     const plain = new Uint8Array(size);
     try {
       snappyUncompress(bytes, plain);
@@ -124,10 +117,9 @@ export class PageReader {
   async #header(): Promise<PageHeader> {
     for (let size = 1024; ; size *= 8) {
       const bytes = await this.#ensure(size);
-      const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
       try {
-        const header = parquetHeader(reader);
-        this.#consume(reader.offset);
+        const header = readPageHeader(bytes);
+        this.#consume(header.headerBytes);
         return header;
       } catch (error) {
         // Cut short, or damaged: more bytes tell.
@@ -151,4 +143,15 @@ export class PageReader {
     this.#block = this.#block.subarray(count);
     this.#position += count;
   }
+}
+
+/** The length that compressed bytes declare at their beginning; NaN if they don't. */
+function snappyLength(bytes: Uint8Array): number {
+  let length = 0;
+  for (let index = 0; index < Math.min(5, bytes.length); index++) {
+    const byte = bytes[index]!;
+    length += (byte & 127) * 2 ** (7 * index);
+    if (byte < 128) return length;
+  }
+  return Number.NaN;
 }
