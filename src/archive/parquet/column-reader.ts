@@ -102,6 +102,7 @@ export interface ListPortion<Out> {
 export class ColumnReader<Out> {
   readonly #chunk: Chunk;
   readonly #kind: Kind<Out>;
+  readonly #strict: boolean;
   readonly #pages: PageReader;
   #dictionary: Indexed | undefined;
   #page: Page | undefined;
@@ -110,9 +111,14 @@ export class ColumnReader<Out> {
   #left = 0;
   #later: number;
 
-  constructor(file: FileHandle, chunk: Chunk, kind: Kind<Out>) {
+  /**
+   * @param strict believe no count: read also what is said to be nulls only, and refuse pages that hold more than was
+   *   asked of them. Nothing may be passed over then
+   */
+  constructor(file: FileHandle, chunk: Chunk, kind: Kind<Out>, strict = false) {
     this.#chunk = chunk;
     this.#kind = kind;
+    this.#strict = strict;
     this.#pages = new PageReader(file, chunk);
     this.#later = chunk.entries;
   }
@@ -202,9 +208,30 @@ export class ColumnReader<Out> {
     }
   }
 
+  /** Told after all rows were read by a strict reader. @throws DamagedFile if the chunk has more than these */
+  async end(): Promise<void> {
+    this.#leavePage();
+    for (;;) {
+      const page = await this.#pages.next();
+      if (!page) return;
+      if (page.kind === 'dictionary' || page.entries > 0) {
+        throw new DamagedFile(`the column ${this.#chunk.leaf} has more pages than its footer says`);
+      }
+    }
+  }
+
   /** Of a column without lists: in one with, empty lists count as nulls too. */
   #onlyNulls(): boolean {
-    return this.#chunk.nulls === this.#chunk.entries;
+    return !this.#strict && this.#chunk.nulls === this.#chunk.entries;
+  }
+
+  /** Whoever reads all rows of a page takes all that is in it. */
+  #leavePage(): void {
+    if (!this.#strict || !this.#page) return;
+    const { definition, repetition } = this.#page;
+    if (definition.rest() > 0 || (repetition?.rest() ?? 0) > 0 || (this.#values?.rest() ?? 0) > 0) {
+      throw new DamagedFile(`a page of the column ${this.#chunk.leaf} holds more than its rows`);
+    }
   }
 
   /** Is the next entry of this page of the same row? */
@@ -221,6 +248,7 @@ export class ColumnReader<Out> {
 
   async #current(): Promise<Page> {
     while (!this.#page || this.#left === 0) {
+      this.#leavePage();
       const page = await this.#pages.next();
       if (!page) throw new DamagedFile(`the column ${this.#chunk.leaf} has fewer rows than its footer says`);
       if (page.kind === 'dictionary') {
@@ -258,7 +286,9 @@ export class ColumnReader<Out> {
     // The least that an entry takes is the length of an empty text.
     if (!(page.count >= 0 && page.count <= page.values.length / 4)) throw new DamagedFile('a dictionary is damaged');
     const values = this.#kind.array(page.count);
-    this.#kind.plain(page.values, this.#chunk).read(values, 0, page.count);
+    const decoder = this.#kind.plain(page.values, this.#chunk);
+    decoder.read(values, 0, page.count);
+    if (this.#strict && decoder.rest() > 0) throw new DamagedFile('a dictionary is damaged');
     return values as unknown as Indexed;
   }
 

@@ -7,6 +7,8 @@ export interface Decoder<Out> {
   /** Writes the next `count` values to `out` from index `at` on. */
   read(out: Out, at: number, count: number): void;
   skip(count: number): void;
+  /** How much of the page (bytes, or values) was never asked for; 0 if all of it was taken. */
+  rest(): number;
 }
 
 const SCRATCH = new Int32Array(1024);
@@ -76,6 +78,11 @@ export class HybridDecoder {
       this.#advance(take);
       left -= take;
     }
+  }
+
+  /** Bytes or integers that were not taken. The last group of a packed run may be filled up. */
+  rest(): number {
+    return this.#end - this.#at + (this.#packed && this.#left < 8 ? 0 : this.#left);
   }
 
   #advance(count: number): void {
@@ -151,6 +158,10 @@ export class PlainDecoder implements Decoder<BigInt64Array | Float64Array> {
   skip(count: number): void {
     this.#at += count * 8;
   }
+
+  rest(): number {
+    return this.#bytes.length - this.#at;
+  }
 }
 
 /** Decimals as big-endian two's complement, which is how pyarrow writes them. */
@@ -179,6 +190,10 @@ export class DecimalDecoder implements Decoder<BigInt64Array> {
   skip(count: number): void {
     this.#at += count * this.#size;
   }
+
+  rest(): number {
+    return this.#bytes.length - this.#at;
+  }
 }
 
 const INT64 = new BigInt64Array(1);
@@ -204,6 +219,10 @@ export class BooleanDecoder implements Decoder<Uint8Array> {
   skip(count: number): void {
     this.#bit += count;
   }
+
+  rest(): number {
+    return this.#bytes.length - Math.ceil(this.#bit / 8);
+  }
 }
 
 /** Booleans as runs (data pages of version 2 of some writers). */
@@ -221,15 +240,19 @@ export class BooleanRunDecoder implements Decoder<Uint8Array> {
   skip(count: number): void {
     this.#runs.skip(count);
   }
+
+  rest(): number {
+    return this.#runs.rest();
+  }
 }
 
-/** Texts, each behind its length. `to` makes of each what `Out` holds. */
+/** Texts, each behind its length. `to` makes of each what `Out` holds; `utf8` is what the text was read from. */
 export class TextDecoder<Item> implements Decoder<Item[] | Int32Array> {
   readonly #bytes: Buffer;
-  readonly #to: (text: string) => Item;
+  readonly #to: (text: string, utf8: () => Uint8Array) => Item;
   #at = 0;
 
-  constructor(bytes: Uint8Array, to: (text: string) => Item) {
+  constructor(bytes: Uint8Array, to: (text: string, utf8: () => Uint8Array) => Item) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#to = to;
   }
@@ -238,12 +261,16 @@ export class TextDecoder<Item> implements Decoder<Item[] | Int32Array> {
     const target = out as Item[];
     for (let index = 0; index < count; index++) {
       const [start, end] = this.#next();
-      target[at + index] = this.#to(this.#bytes.toString('utf8', start, end));
+      target[at + index] = this.#to(this.#bytes.toString('utf8', start, end), () => this.#bytes.subarray(start, end));
     }
   }
 
   skip(count: number): void {
     for (let left = count; left > 0; left--) this.#next();
+  }
+
+  rest(): number {
+    return this.#bytes.length - this.#at;
   }
 
   #next(): [number, number] {
@@ -286,6 +313,10 @@ export class DictionaryDecoder<Out extends Indexed> implements Decoder<Out> {
 
   skip(count: number): void {
     this.#runs.skip(count);
+  }
+
+  rest(): number {
+    return this.#runs.rest();
   }
 }
 
@@ -333,6 +364,10 @@ export class DeltaDecoder implements Decoder<BigInt64Array> {
 
   skip(count: number): void {
     for (let left = count; left > 0; left--) this.#step();
+  }
+
+  rest(): number {
+    return this.#left;
   }
 
   /** Goes to the next value. */

@@ -29,8 +29,9 @@ export class ParquetFile {
     }
   }
 
-  rowGroup(info: RowGroupInfo): RowGroupReader {
-    return new RowGroupReader(this.#file, info);
+  /** @param strict see ColumnReader */
+  rowGroup(info: RowGroupInfo, strict = false): RowGroupReader {
+    return new RowGroupReader(this.#file, info, strict);
   }
 
   async close(): Promise<void> {
@@ -42,11 +43,18 @@ export class ParquetFile {
 export class RowGroupReader {
   readonly #file: FileHandle;
   readonly #info: RowGroupInfo;
+  readonly #strict: boolean;
   readonly #columns = new Map<LeafName, { reader: ColumnReader<unknown>; row: number }>();
 
-  constructor(file: FileHandle, info: RowGroupInfo) {
+  constructor(file: FileHandle, info: RowGroupInfo, strict = false) {
     this.#file = file;
     this.#info = info;
+    this.#strict = strict;
+  }
+
+  /** Told after all rows of all columns that are of interest were read, see ColumnReader. */
+  async end(): Promise<void> {
+    for (const { reader } of this.#columns.values()) await reader.end();
   }
 
   async read<Out>(leaf: LeafName, kind: Kind<Out>, start: number, end: number): Promise<Portion<Out>> {
@@ -61,7 +69,7 @@ export class RowGroupReader {
   async #at<Out>(leaf: LeafName, kind: Kind<Out>, start: number, end: number): Promise<ColumnReader<Out>> {
     let column = this.#columns.get(leaf);
     if (!column) {
-      column = { reader: new ColumnReader(this.#file, this.#info.chunks[leaf], kind), row: 0 };
+      column = { reader: new ColumnReader(this.#file, this.#info.chunks[leaf], kind, this.#strict), row: 0 };
       this.#columns.set(leaf, column);
     }
     if (start > column.row) await column.reader.skip(start - column.row);
