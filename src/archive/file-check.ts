@@ -32,14 +32,11 @@ export class FolderCheck {
   readonly totals: FileTotals = noFiles();
   /** What is wrong with one damaged file. */
   damage: string | undefined;
-  readonly #folder: string | undefined;
+  readonly #placeOf: ((path: string) => string | Promise<string>) | undefined;
 
-  /**
-   * @param filesPath the archive's folder of files; without it nothing is looked up
-   * @param project disk name of the project
-   */
-  constructor(filesPath: string | undefined, project: string) {
-    this.#folder = filesPath === undefined ? undefined : join(filesPath, project);
+  /** @param placeOf absolute path of a file of the archive; without it nothing is looked up */
+  constructor(placeOf: ((path: string) => string | Promise<string>) | undefined) {
+    this.#placeOf = placeOf;
   }
 
   addSkipped(files: readonly { bytes: number }[]): void {
@@ -51,14 +48,18 @@ export class FolderCheck {
   async addAll(files: readonly { path: string | null; bytes?: number }[]): Promise<void> {
     await forEachLimited(files, CONCURRENCY, async ({ path, bytes }) => {
       if (path === null) this.totals.missing++;
-      else if (this.#folder === undefined) this.#found(bytes ?? null);
-      else await this.#lookUp(this.#folder, path, bytes);
+      else if (this.#placeOf === undefined) this.#found(bytes ?? null);
+      else await this.#lookUp(this.#placeOf, path, bytes);
     });
   }
 
-  async #lookUp(folder: string, path: string, expected: number | undefined): Promise<void> {
+  async #lookUp(
+    placeOf: (path: string) => string | Promise<string>,
+    path: string,
+    expected: number | undefined,
+  ): Promise<void> {
     const place = normalRelativePath(path);
-    const bytes = place === undefined ? undefined : await sizeOf(join(folder, place));
+    const bytes = place === undefined ? undefined : await sizeOf(await placeOf(place));
     if (bytes === undefined) this.#damaged(`${path} is not there`);
     else if (expected !== undefined && bytes !== expected) {
       this.#damaged(`${path} has ${bytes} B instead of ${expected} B`);

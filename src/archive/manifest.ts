@@ -1,18 +1,23 @@
 // Reads and writes manifests: what the archive says of each run beside its parquet parts.
 
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { EXPORT_CLASSES, isAttributeType } from '../model/attributes.ts';
 import { onDisk } from '../model/disk-error.ts';
 import { ExporterError } from '../model/errors.ts';
 import type { RegistryScope } from '../model/runs.ts';
+import { syncFolder } from './durable.ts';
 import { diskName, runsFolder } from './names.ts';
 import { MANIFEST_VERSION, type Manifest } from './types.ts';
 
 const FORMAT = 'neptune-exporter-run';
 const FOLDER = '_runs';
+/** Ends the name of a manifest whose run is being put in place. */
+const NEXT = '.next';
+/** What one text of JavaScript holds. A run with a million files comes to half of it. */
+const MAX_BYTES = 500 * 1024 * 1024;
 const SCOPES: readonly RegistryScope[] = ['models', 'model_versions'];
 
 /** Path of a run's manifest. `directory` holds the run's parts, `run` is the run's disk name. */
@@ -20,14 +25,28 @@ export function manifestPath(directory: string, run: string): string {
   return join(directory, FOLDER, `${run}.json`);
 }
 
-/** Disk names of the runs in a folder that have a manifest, sorted. */
+/** Path of a run's next manifest, while the run is being put in place. Parameters as of `manifestPath`. */
+export function nextManifestPath(directory: string, run: string): string {
+  return manifestPath(directory, run) + NEXT;
+}
+
+/** Disk names of the runs in a folder that have a manifest, or only a next one, sorted. */
 export async function manifestRuns(directory: string): Promise<string[]> {
+  const [now, next] = [await namesOf(directory, '.json'), await namesOf(directory, `.json${NEXT}`)];
+  return [...new Set([...now, ...next])].sort();
+}
+
+/** Disk names of the runs in a folder that are being put in place, or were when an export ended. */
+export function pendingRuns(directory: string): Promise<string[]> {
+  return namesOf(directory, `.json${NEXT}`);
+}
+
+async function namesOf(directory: string, ending: string): Promise<string[]> {
   // An archive of the official exporter has no such folder.
   const names = await readdir(join(directory, FOLDER)).catch(() => []);
   return names
-    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-    .map((name) => name.slice(0, -'.json'.length))
-    .sort();
+    .filter((name) => name.endsWith(ending) && !name.startsWith('.'))
+    .map((name) => name.slice(0, -ending.length));
 }
 
 /**
@@ -45,9 +64,21 @@ export function manifestDigest({ sha256: _, ...content }: Manifest): string {
  * returns.
  * @throws ExporterError `disk`
  */
-export async function writeManifest(dataPath: string, manifest: Manifest): Promise<void> {
+export function writeManifest(dataPath: string, manifest: Manifest): Promise<void> {
   const { projectId, runId, scope } = manifest;
-  const path = manifestPath(runsFolder(dataPath, projectId, scope), diskName(runId));
+  return writeProven(manifestPath(runsFolder(dataPath, projectId, scope), diskName(runId)), manifest);
+}
+
+/**
+ * Writes the manifest that a run is about to have: from now on readers take the run that it tells of.
+ * @throws ExporterError `disk`
+ */
+export function writeNextManifest(dataPath: string, manifest: Manifest): Promise<void> {
+  const { projectId, runId, scope } = manifest;
+  return writeProven(nextManifestPath(runsFolder(dataPath, projectId, scope), diskName(runId)), manifest);
+}
+
+async function writeProven(path: string, manifest: Manifest): Promise<void> {
   const temporary = `${path}.tmp`;
   await onDisk(async () => {
     await mkdir(dirname(path), { recursive: true });
@@ -86,10 +117,20 @@ export function readManifest(
 export async function readManifestFile(path: string): Promise<Manifest | undefined> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    const file = await open(path, 'r');
+    try {
+      const found = await file.stat();
+      if (!found.isFile()) throw damaged(path, 'it is no file');
+      if (found.size > MAX_BYTES) throw damaged(path, `it has ${found.size} bytes`);
+      text = await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new ExporterError('archive', `The manifest ${path} can't be read.`, { cause: error });
+    if (error instanceof ExporterError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new ExporterError('archive', `The manifest ${path} can't be read (${code}).`, { cause: error });
   }
   return parseManifest(text, path);
 }
@@ -128,7 +169,9 @@ export function parseManifest(text: string, path: string): Manifest {
 function checkManifest(manifest: Record<string, unknown>, check: Checker): void {
   check.oneOf(manifest.status, ['complete', 'partial'], 'status');
   for (const name of ['projectId', 'runId', 'writtenBy', 'writtenAt']) check.text(manifest[name], name);
-  check.optional(manifest.exportId, (value) => check.text(value, 'exportId'));
+  for (const name of ['exportId', 'accepted', 'adopted']) {
+    check.optional(manifest[name], (value) => check.text(value, name));
+  }
   check.optional(manifest.sha256, (value) => check.text(value, 'sha256'));
   check.optional(manifest.sysId, (value) => check.text(value, 'sysId'));
   check.optional(manifest.scope, (value) => check.oneOf(value, SCOPES, 'scope'));
@@ -289,14 +332,4 @@ function damaged(path: string, what: string, cause?: unknown): ExporterError {
     hint: 'Export the run again; remove its files first.',
     ...(cause === undefined ? {} : { cause }),
   });
-}
-
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -2,10 +2,11 @@
 
 import { type AttributeType, isAttributeType } from '../model/attributes.ts';
 import type { Batch } from '../model/batches.ts';
+import { ExporterError } from '../model/errors.ts';
 import { groupRows } from './grouping.ts';
 import { Interner } from './parquet/column-reader.ts';
 import { damagedFile, ParquetFile, type RowGroupReader } from './parquet/file-reader.ts';
-import { CREATED_BY } from './parquet/file-writer.ts';
+import { CREATED_BY, EXPORT_ID_KEY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
 import { LEAF } from './parquet/schema.ts';
 import type { PartSelection } from './types.ts';
@@ -28,11 +29,21 @@ export function newNames(): Names {
   return { paths: new Interner(), types: new Interner() };
 }
 
-/** @throws ExporterError `archive` if the part can't be read */
-export async function* readPart(path: string, names: Names, selection: PartSelection): AsyncGenerator<Batch> {
+/**
+ * @param exportId of the run's manifest: the part must be of the same export
+ * @throws ExporterError `archive` if the part can't be read
+ */
+export async function* readPart(
+  path: string,
+  names: Names,
+  selection: PartSelection,
+  exportId?: string,
+): AsyncGenerator<Batch> {
   let file: ParquetFile | undefined;
   try {
     file = await ParquetFile.open(path);
+    const written = file.footer.metadata.get(EXPORT_ID_KEY);
+    if (exportId !== undefined && written !== undefined && written !== exportId) throw replaced(path);
     const ours = file.footer.createdBy.startsWith(OURS);
     for (const info of file.footer.rowGroups) {
       if (!mayHold(info, selection)) continue;
@@ -50,6 +61,13 @@ export async function* readPart(path: string, names: Names, selection: PartSelec
   } finally {
     await file?.close();
   }
+}
+
+/** Parts of two exports are never read as one run. */
+function replaced(path: string): ExporterError {
+  return new ExporterError('archive', `The file ${path} is of another export than the run's manifest.`, {
+    hint: 'If an export is replacing the run right now, start again; otherwise export the run again.',
+  });
 }
 
 /** False if the statistics of a row group rule out what is asked for. */

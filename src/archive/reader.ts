@@ -1,22 +1,26 @@
 // Opens an archive, ours or the official exporter's: its projects, runs, and what each run holds.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type AttributeType, SCALAR_TYPES } from '../model/attributes.ts';
 import type { Batch, ScalarRow } from '../model/batches.ts';
 import { ExporterError } from '../model/errors.ts';
 import type { RegistryScope, RunInfo } from '../model/runs.ts';
-import { manifestPath, manifestRuns, readManifestFile } from './manifest.ts';
+import { manifestPath, manifestRuns, nextManifestPath, readManifestFile } from './manifest.ts';
 import { diskName, parsePartName, partName } from './names.ts';
 import { TEXT } from './parquet/column-reader.ts';
 import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
-import { PROJECT_ID_KEY, RUN_ID_KEY } from './parquet/file-writer.ts';
+import { EXPORT_ID_KEY, PROJECT_ID_KEY, RUN_ID_KEY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
 import { newNames, readPart } from './part-reader.ts';
+import { partFiles, TEMPORARY } from './publish.ts';
 import type { ArchiveProject, ArchiveRun, Manifest, PartSelection } from './types.ts';
 
 export type { AttributeCount } from './types.ts';
+
+/** Times that a run is looked at while an export replaces it. */
+const MAX_OPENS = 5;
 
 export interface Archive {
   /** The folder that was opened. */
@@ -101,13 +105,15 @@ async function projectIdOf(directory: string, name: string): Promise<string | un
   const runs = await partNumbers(directory);
   if (runs.size === 0) return undefined;
   for (const [run, parts] of runs) {
-    if (parts.length === 0) continue;
+    if (!parts.includes(0)) continue;
     const ids = await unlessDamaged(readIds(join(directory, partName(run, 0)), run));
     if (ids) return ids.projectId;
   }
   for (const run of runs.keys()) {
-    const manifest = await unlessDamaged(readManifestFile(manifestPath(directory, run)));
-    if (manifest) return manifest.projectId;
+    for (const path of [manifestPath(directory, run), nextManifestPath(directory, run)]) {
+      const manifest = await unlessDamaged(readManifestFile(path));
+      if (manifest) return manifest.projectId;
+    }
   }
   return name;
 }
@@ -136,7 +142,32 @@ async function* listRuns(
   }
 }
 
-async function openRun(project: ArchiveProject, run: string, parts: number[]): Promise<ArchiveRun> {
+/** Opens a run; one that an export replaces meanwhile is looked at again, so that it is the old or the new one. */
+async function openRun(project: ArchiveProject, run: string, listed: number[]): Promise<ArchiveRun> {
+  let parts = listed;
+  for (let attempt = 1; ; attempt++) {
+    const before = await manifestState(project, run);
+    try {
+      return await openOnce(project, run, parts);
+    } catch (error) {
+      const changed = before !== (await manifestState(project, run));
+      if (!changed || attempt === MAX_OPENS || !(error instanceof ExporterError)) throw error;
+      const found = await partFiles(project.directory, run);
+      parts = found.filter(({ temporary }) => !temporary).map(({ part }) => part);
+    }
+  }
+}
+
+/** Changes whenever one of a run's manifests does. */
+async function manifestState({ directory }: ArchiveProject, run: string): Promise<string> {
+  const paths = [manifestPath(directory, run), nextManifestPath(directory, run)];
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  return found.map((one) => (one ? `${one.ino} ${one.mtimeMs}` : '')).join();
+}
+
+async function openOnce(project: ArchiveProject, run: string, parts: number[]): Promise<ArchiveRun> {
+  const next = await readManifestFile(nextManifestPath(project.directory, run));
+  if (next) return openPending(project, run, next);
   const manifest = await readManifestFile(manifestPath(project.directory, run));
   if (parts.length === 0) {
     throw incomplete(`The part ${partName(run, 0)} of the run ${manifest?.runId ?? run} is missing`, project);
@@ -145,7 +176,32 @@ async function openRun(project: ArchiveProject, run: string, parts: number[]): P
   for (let part = 0; part < count; part++) {
     if (!parts.includes(part)) throw incomplete(`The part ${partName(run, part)} of a run is missing`, project);
   }
-  const ids = await readIds(join(project.directory, partName(run, 0)), run);
+  const paths = parts
+    .toSorted((left, right) => left - right)
+    .map((part) => join(project.directory, partName(run, part)));
+  return describedRun(project, run, paths, manifest);
+}
+
+/** A run that is being put in place: its next manifest decides, its parts have one name or the other. */
+async function openPending(project: ArchiveProject, run: string, manifest: Manifest): Promise<ArchiveRun> {
+  const paths: string[] = [];
+  for (const { name } of manifest.parts) paths.push(await placeOf(join(project.directory, name + TEMPORARY)));
+  return { ...(await describedRun(project, run, paths, manifest)), pending: true };
+}
+
+/** Where a part is: a temporary name may have been changed meanwhile. */
+async function placeOf(part: string): Promise<string> {
+  if (!part.endsWith(TEMPORARY) || (await stat(part).catch(() => undefined))) return part;
+  return part.slice(0, -TEMPORARY.length);
+}
+
+async function describedRun(
+  project: ArchiveProject,
+  run: string,
+  parts: string[],
+  manifest: Manifest | undefined,
+): Promise<ArchiveRun> {
+  const ids = await readIds(parts[0] ?? join(project.directory, partName(run, 0)), run);
   if (manifest && !(manifest.scope === project.scope && describes(manifest, ids, parts.length))) {
     throw incomplete(`The manifest of the run ${ids.runId} is of another run, or of an earlier export`, project);
   }
@@ -155,13 +211,19 @@ async function openRun(project: ArchiveProject, run: string, parts: number[]): P
     diskName: run,
     projectId: ids.projectId,
     runId: ids.runId,
-    parts: parts.toSorted((left, right) => left - right).map((part) => join(project.directory, partName(run, part))),
+    parts,
     ...(manifest ? { manifest } : {}),
   };
 }
 
-function describes(manifest: Manifest, ids: { projectId: string; runId: string }, parts: number): boolean {
-  return manifest.projectId === ids.projectId && manifest.runId === ids.runId && manifest.parts.length === parts;
+function describes(
+  manifest: Manifest,
+  ids: { projectId: string; runId: string; exportId?: string },
+  parts: number,
+): boolean {
+  const { projectId, runId, exportId } = manifest;
+  const sameExport = exportId === undefined || ids.exportId === undefined || exportId === ids.exportId;
+  return projectId === ids.projectId && runId === ids.runId && manifest.parts.length === parts && sameExport;
 }
 
 function incomplete(what: string, project: ArchiveProject): ExporterError {
@@ -174,14 +236,22 @@ function incomplete(what: string, project: ArchiveProject): ExporterError {
  * Ids of the run in a part, from its columns.
  * @param run disk name, for a part of the official exporter without rows
  */
-function readIds(path: string, run: string): Promise<{ projectId: string; runId: string }> {
+function readIds(path: string, run: string): Promise<{ projectId: string; runId: string; exportId?: string }> {
   return useParquetFile(path, async (file) => {
     const { metadata, rowGroups } = file.footer;
+    const exportId = metadata.get(EXPORT_ID_KEY);
+    const known = exportId === undefined ? {} : { exportId };
     const info = rowGroups.find((group) => group.rows > 0);
-    if (info) return { projectId: await firstId(file, info, 'project_id'), runId: await firstId(file, info, 'run_id') };
+    if (info) {
+      return {
+        projectId: await firstId(file, info, 'project_id'),
+        runId: await firstId(file, info, 'run_id'),
+        ...known,
+      };
+    }
     const projectId = metadata.get(PROJECT_ID_KEY);
     const runId = metadata.get(RUN_ID_KEY) ?? idOf(run);
-    if (projectId !== undefined && runId !== undefined) return { projectId, runId };
+    if (projectId !== undefined && runId !== undefined) return { projectId, runId, ...known };
     throw new DamagedFile('it has no rows, so it does not say which run it is of');
   });
 }
@@ -207,12 +277,13 @@ export interface ReadOptions extends Omit<PartSelection, 'types'> {
 /**
  * Reads a run's content, window by window: memory is bounded, however large the run is. Points of one series come in
  * the order of the archive, in as many batches as it takes. Batches don't share memory with later ones.
- * @throws ExporterError `archive` naming the file, if one can't be read
+ * @throws ExporterError `archive` naming the file, if one can't be read, or if another export put a newer run in its place
  */
 export async function* readBatches(run: ArchiveRun, options: ReadOptions = {}): AsyncGenerator<Batch> {
   const { types, ...rest } = options;
   const names = newNames();
-  for (const part of run.parts) yield* readPart(part, names, { ...rest, ...(types ? { types: new Set(types) } : {}) });
+  const selection = { ...rest, ...(types ? { types: new Set(types) } : {}) };
+  for (const part of run.parts) yield* readPart(await placeOf(part), names, selection, run.manifest?.exportId);
 }
 
 /**

@@ -3,14 +3,16 @@
 import { ATTRIBUTE_TYPES, type AttributeType, EXPORT_CLASSES, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
 import { ExporterError } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
+import { type AttributeCounts, addRows, countRowGroup } from './attribute-counts.ts';
 import { type FileTotals, FolderCheck, noFiles } from './file-check.ts';
 import { isInterrupted } from './find-run.ts';
 import { diskName } from './names.ts';
 import { INT64 } from './parquet/column-reader.ts';
 import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
 import type { RowGroupInfo } from './parquet/footer.ts';
-import { type Names, newNames, readKeys, typeOf } from './part-reader.ts';
+import { newNames } from './part-reader.ts';
 import { type Archive, type AttributeCount, readBatches } from './reader.ts';
+import { fileOfRun } from './staged-files.ts';
 import type { ArchiveProject, ArchiveRun, Manifest, TypeCount } from './types.ts';
 
 const BIGGEST_RUNS = 5;
@@ -154,8 +156,7 @@ interface RunTally {
   emptyRows: number;
   bytes: number;
   files: FolderCheck;
-  /** Rows by type and path. */
-  types: Map<AttributeType, Map<string, number>>;
+  types: AttributeCounts;
   steps: Range;
   times: Range;
 }
@@ -167,7 +168,7 @@ async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Pro
     records: 0,
     emptyRows: 0,
     bytes: 0,
-    files: new FolderCheck(filesPath, run.project.diskName),
+    files: new FolderCheck(filesPath === undefined ? undefined : (path) => fileOfRun(run, filesPath, path)),
     types: new Map(),
     steps: new Range(),
     times: new Range(),
@@ -178,7 +179,7 @@ async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Pro
       tally.bytes += file.footer.bytes;
       tally.records += file.footer.rows;
       for (const info of file.footer.rowGroups) {
-        await countTypes(file, info, names, tally);
+        await countRowGroup(file, info, names, tally.types);
         await extend(tally.steps, file, info, 'step');
         await extend(tally.times, file, info, 'timestamp');
       }
@@ -225,28 +226,6 @@ async function readUnrecorded(run: ArchiveRun, tally: RunTally): Promise<void> {
     if (batch.kind === 'files') await tally.files.addAll(batch.rows.map(({ file }) => ({ path: file })));
     else if (batch.kind === 'file_series') await tally.files.addAll(batch.values.map((path) => ({ path })));
   }
-}
-
-/** Counts the rows of each attribute of a row group. */
-async function countTypes(file: ParquetFile, info: RowGroupInfo, names: Names, tally: RunTally): Promise<void> {
-  const group = file.rowGroup(info);
-  for (let start = 0; start < info.rows; start += WINDOW_ROWS) {
-    const keys = await readKeys(group, names, start, Math.min(start + WINDOW_ROWS, info.rows));
-    for (let row = 0; row < keys.paths.length; ) {
-      const [path, type] = [keys.paths[row]!, keys.types[row]!];
-      let next = row + 1;
-      while (next < keys.paths.length && keys.paths[next] === path && keys.types[next] === type) next++;
-      const name = typeOf(names, type);
-      addRows(tally.types, name, names.paths.texts[path]!, next - row);
-      row = next;
-    }
-  }
-}
-
-function addRows(types: RunTally['types'], type: AttributeType, path: string, rows: number): void {
-  const paths = types.get(type) ?? new Map<string, number>();
-  types.set(type, paths);
-  paths.set(path, (paths.get(path) ?? 0) + rows);
 }
 
 /** Extends a range by a column of a row group: by its statistics, or by its values where there are none. */
@@ -301,7 +280,7 @@ class Range {
 class Tally {
   readonly #project: ArchiveProject;
   readonly #totals = emptyTotals();
-  readonly #types: RunTally['types'] = new Map();
+  readonly #types: AttributeCounts = new Map();
   readonly #steps = new Range();
   readonly #times = new Range();
   readonly #partial: string[] = [];

@@ -80,6 +80,10 @@ export interface Manifest {
   skippedFiles?: SkippedFile[];
   counts: Partial<Record<AttributeType, TypeCount>>;
   failures: Failure[];
+  /** ISO 8601, UTC: when a user accepted a partial run as it is. */
+  accepted?: string;
+  /** ISO 8601, UTC: when the manifest was made for a run of the official exporter, whose selection nobody recorded. */
+  adopted?: string;
   /** Proves the manifest itself, see `manifestDigest`. Absent in version 1. */
   sha256?: string;
 }
@@ -109,6 +113,11 @@ export interface ArchiveRun {
   parts: string[];
   /** Absent for a run of the official exporter. */
   manifest?: Manifest;
+  /**
+   * The run is being put in place, or that was interrupted: some of its parts may have temporary names yet, and files
+   * that it replaces may lie staged, see `fileOfRun`.
+   */
+  pending?: true;
 }
 
 /** How many rows or elements of one attribute something is told of. */

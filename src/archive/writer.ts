@@ -1,6 +1,6 @@
 // Writes one run into the archive: batches in, numbered parquet parts out, part_0 last.
 
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { AttributeType } from '../model/attributes.ts';
@@ -10,9 +10,10 @@ import { ExporterError } from '../model/errors.ts';
 import { words } from '../model/int64.ts';
 import type { RegistryScope } from '../model/runs.ts';
 import { MAX_MICRO, stepText } from '../model/steps.ts';
-import { diskName, parsePartName, partName, runsFolder } from './names.ts';
+import { diskName, partName, runsFolder } from './names.ts';
 import { ParquetFileWriter } from './parquet/file-writer.ts';
 import { RowGroup } from './parquet/row-group.ts';
+import { partFiles, placeParts, temporaryName } from './publish.ts';
 import type { ManifestPart, TypeCount } from './types.ts';
 
 const PART_BYTES = 50 * 1024 * 1024;
@@ -75,7 +76,7 @@ export class RunWriter {
   /** The run was there when this writer began. */
   #replaces = false;
   #queue: Promise<unknown> = Promise.resolve();
-  #state: 'open' | 'broken' | 'closed' = 'open';
+  #state: 'open' | 'broken' | 'complete' | 'published' | 'aborted' = 'open';
 
   private constructor(options: RunWriterOptions) {
     this.#options = options;
@@ -143,11 +144,11 @@ export class RunWriter {
   }
 
   /**
-   * Ends the run: all parts are brought to the disk, then named, the last one first and part_0 last. There is always
-   * a part_0, also for a run without rows.
+   * Ends the run: all parts are brought to the disk, under their temporary names, for `publishRun`. There is always a
+   * part_0, also for a run without rows. `abort` still gives the run up after this.
    * @throws ExporterError `disk`
    */
-  finish(): Promise<WrittenRun> {
+  complete(): Promise<WrittenRun> {
     return this.#next(async () => {
       await this.#writeGroup();
       await this.#closePart();
@@ -155,17 +156,32 @@ export class RunWriter {
         await this.#openPart();
         await this.#closePart();
       }
-      await this.#publish();
-      this.#state = 'closed';
+      this.#state = 'complete';
       return { parts: this.#parts, counts: this.#counts(), alteredTexts: this.#alteredTexts };
     });
   }
 
-  /** Gives the run up and removes its temporary files. Does nothing after `finish`. */
+  /**
+   * Like `complete`, and names the parts, the last one first and part_0 last: a run without a manifest.
+   * @throws ExporterError `disk`
+   */
+  async finish(): Promise<WrittenRun> {
+    const written = await this.complete();
+    await onDisk(() => placeParts(this.directory, this.diskName, this.#parts.length, this.#replaces));
+    this.#state = 'published';
+    return written;
+  }
+
+  /** Tells that the parts have been put in place: from now on `abort` does nothing. */
+  published(): void {
+    this.#state = 'published';
+  }
+
+  /** Gives the run up and removes its temporary files. Does nothing once the parts are in place. */
   async abort(): Promise<void> {
     await this.#queue.catch(() => {});
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    if (this.#state === 'published' || this.#state === 'aborted') return;
+    this.#state = 'aborted';
     await onDisk(async () => {
       await this.#file?.abandon();
       this.#file = undefined;
@@ -176,7 +192,8 @@ export class RunWriter {
   /** Carries out tasks one after the other. */
   #next<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(async () => {
-      if (this.#state !== 'open') throw new Error(`the writer of run ${this.#options.runId} is ${this.#state}`);
+      if (this.#state !== 'open')
+        throw new Error(`the writer of run ${this.#options.runId} is closed (${this.#state})`);
       try {
         return await task();
       } catch (error) {
@@ -218,25 +235,8 @@ export class RunWriter {
     this.#parts.push({ name: partName(this.diskName, this.#parts.length), ...written });
   }
 
-  async #publish(): Promise<void> {
-    for (let part = this.#parts.length - 1; part >= 0; part--) {
-      // Parts of other numbers are on the disk by name before part_0 says that they are.
-      if (part === 0) await syncDirectory(this.directory);
-      await rename(this.#temporary(part), join(this.directory, partName(this.diskName, part)));
-    }
-    if (this.#replaces) await this.#removeSurplus();
-    await syncDirectory(this.directory);
-  }
-
-  /** New parts take the old ones' names, so that there is a part_0 at every moment; old ones beyond them go last. */
-  async #removeSurplus(): Promise<void> {
-    for (const file of await partFiles(this.directory, this.diskName)) {
-      if (!file.temporary && file.part >= this.#parts.length) await rm(join(this.directory, file.name));
-    }
-  }
-
   #temporary(part: number): string {
-    return join(this.directory, `${partName(this.diskName, part)}.tmp`);
+    return join(this.directory, temporaryName(this.diskName, part));
   }
 
   #count(batch: Batch): void {
@@ -259,31 +259,6 @@ export class RunWriter {
     const counts: Partial<Record<AttributeType, TypeCount>> = {};
     for (const [type, paths] of this.#paths) counts[type] = { attributes: paths.size, rows: this.#rows.get(type) ?? 0 };
     return counts;
-  }
-}
-
-/** Parts of the run in a folder, temporary ones included. */
-async function partFiles(
-  directory: string,
-  run: string,
-): Promise<{ name: string; part: number; temporary: boolean }[]> {
-  const files = [];
-  for (const name of await readdir(directory)) {
-    const temporary = name.endsWith('.tmp');
-    const parsed = parsePartName(temporary ? name.slice(0, -4) : name);
-    if (parsed?.run === run) files.push({ name, part: parsed.part, temporary });
-  }
-  return files;
-}
-
-/** Brings renames to the disk. Windows has no such thing for folders. */
-async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

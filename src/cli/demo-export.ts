@@ -43,6 +43,8 @@ export async function exportSample(demo: DemoExport, context: CliContext): Promi
     concurrency: DEFAULT_CONCURRENCY,
     retrySeconds: DEFAULT_RETRY_SECONDS,
     errorReportFile: join(folder, 'neptune_exporter_errors.jsonl'),
+    refresh: true,
+    acceptPartial: false,
     live,
   };
   const { dataPath, filesPath } = job;
@@ -63,14 +65,14 @@ async function exportRuns(job: ExportJob, around: Surroundings): Promise<boolean
   const { runExportJob } = await import('./export-job.ts');
   const report = await runExportJob(job, around);
   for (const line of exportLines(report)) around.context.terminal.line(line);
-  return isWhole(report);
+  return isWhole([report]);
 }
 
 async function exportModels(job: ExportJob, around: Surroundings): Promise<boolean> {
   const { runModelsJob } = await import('./export-job.ts');
   const report = await runModelsJob(job, around);
   for (const line of modelsLines(report)) around.context.terminal.line(line);
-  return isWhole(report.models, report.versions);
+  return isWhole([report.models, report.versions]);
 }
 
 /** A path as it can be pasted into a shell, short where it lies below the current folder. */

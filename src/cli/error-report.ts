@@ -2,13 +2,30 @@
 
 import { resolve } from 'node:path';
 import type { Failure } from '../model/errors.ts';
+import { fit, count as number, printable } from './format.ts';
 import { appendLine } from './logging.ts';
+
+/** Entries that are named on screen, too. */
+const SHOWN = 10;
+/** Columns of a name in a line; names may have a thousand characters. */
+const NAME_WIDTH = 80;
+
+/** What of an entry is shown on screen. */
+export interface ReportedError {
+  projectId: string;
+  /** Empty where a project as a whole is concerned. */
+  runId: string;
+  attributePath?: string;
+  message: string;
+}
 
 export interface ErrorReport {
   /** Absolute path. */
   readonly path: string;
   /** Lines written so far. */
   readonly count: number;
+  /** The first few, for the screen. */
+  readonly first: readonly ReportedError[];
   record(projectId: string, runId: string, failure: Failure): void;
 }
 
@@ -21,19 +38,26 @@ export interface ErrorReport {
 export function createErrorReport(path: string, redact: (text: string) => string): ErrorReport {
   const absolute = resolve(path);
   let lines = 0;
+  const first: ReportedError[] = [];
   return {
     path: absolute,
     get count() {
       return lines;
     },
+    first,
     record(projectId, runId, failure) {
+      const { attributePath } = failure;
+      const message = redact(failure.message);
+      if (first.length < SHOWN) {
+        first.push({ projectId, runId, ...(attributePath === undefined ? {} : { attributePath }), message });
+      }
       const line = JSON.stringify({
         project_id: projectId,
         run_id: runId === '' ? null : runId,
-        attribute_path: failure.attributePath ?? null,
+        attribute_path: attributePath ?? null,
         attribute_type: failure.attributeType ?? null,
         exception: exceptionName(failure.code),
-        message: redact(failure.message),
+        message,
         code: failure.code,
         time: failure.time,
         attempts: failure.attempts ?? null,
@@ -42,6 +66,15 @@ export function createErrorReport(path: string, redact: (text: string) => string
       lines += 1;
     },
   };
+}
+
+/** Entries of a report as lines for the screen; the last one says how many more there are. */
+export function errorLines(first: readonly ReportedError[], count: number): string[] {
+  const lines = first.map(({ projectId, runId, attributePath, message }) => {
+    const what = [...(runId === '' ? [projectId] : [`run ${runId}`]), ...(attributePath ? [attributePath] : [])];
+    return `    ${fit(printable(what.join(', ')).replaceAll('\n', ' '), NAME_WIDTH)}: ${printable(message).replaceAll('\n', ' ')}`;
+  });
+  return count > first.length ? [...lines, `    and ${number(count - first.length)} more`] : lines;
 }
 
 /** `bad_answer` as `BadAnswerError`. */

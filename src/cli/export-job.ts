@@ -31,6 +31,9 @@ export interface ExportJob {
   /** How long something that fails is tried again. */
   retrySeconds: number;
   errorReportFile: string;
+  /** As in ExportOptions. */
+  refresh: boolean;
+  acceptPartial: boolean;
   /** Draw progress where the terminal can. */
   live: boolean;
 }
@@ -89,6 +92,8 @@ async function runJob<T>(
         selection,
         dataPath,
         filesPath,
+        refresh: job.refresh,
+        acceptPartial: job.acceptPartial,
         writtenBy,
         progress,
         errors,
@@ -103,6 +108,7 @@ async function runJob<T>(
       dataPath,
       filesPath,
       errors: errors.count,
+      firstErrors: errors.first,
       errorReport: errors.count > 0 ? errors.path : null,
       logFile: log.path ?? null,
     };

@@ -35,6 +35,8 @@ export interface BaseExportOptions extends shared.CommonOptions, ProjectOptions 
   createdBefore?: number;
   modifiedAfter?: number;
   modifiedBefore?: number;
+  refresh: boolean;
+  acceptPartial: boolean;
   dataPath: string;
   filesPath: string;
   apiToken?: string;
@@ -94,6 +96,18 @@ export function addData(command: Command): Command {
 
 function classOption(flags: string, description: string): Option {
   return new Option(flags, `${description} (repeatable)`).default([]).argParser(shared.choices(EXPORT_CLASSES));
+}
+
+/** What becomes of what is there already. @param things what is exported: `runs`, `models and versions` */
+export function addAgain(command: Command, things: string): Command {
+  return command
+    .optionsGroup('What is there already:')
+    .option('--refresh', `bring ${things} up to date that changed at the source since they were exported`, false)
+    .option(
+      '--accept-partial',
+      `leave partial ${things} as they are instead of trying again what failed; verify and load take them as whole then`,
+      false,
+    );
 }
 
 /** Options that say nothing of what is exported. @param own what is another for a command than for `export` */

@@ -1,6 +1,7 @@
 // The end of an export in words: what was done, what is missing, where to look.
 
 import type { ExportResult } from '../transfer/export.ts';
+import { errorLines, type ReportedError } from './error-report.ts';
 import { count, duration, plural, size } from './format.ts';
 import type { Exporter } from './neptune.ts';
 
@@ -13,6 +14,8 @@ export interface JobReport {
   filesPath: string;
   /** Entries of the error report. */
   errors: number;
+  /** The first of them. */
+  firstErrors: readonly ReportedError[];
   errorReport: string | null;
   logFile: string | null;
 }
@@ -35,9 +38,12 @@ export interface Chosen {
 
 const EVERYTHING: Chosen = { by: [], includeArchived: false };
 
-/** Whether nothing is missing of what matched. */
-export function isWhole(...results: readonly ExportResult[]): boolean {
-  return results.every(({ partial, failed, narrower }) => partial + failed + narrower === 0);
+/** Whether nothing is missing of what matched, and everything is up to date if that was asked for. */
+export function isWhole(results: readonly ExportResult[], { refresh = false } = {}): boolean {
+  return results.every(
+    ({ partial, failed, narrower, keptOld, changed }) =>
+      partial + failed + narrower + keptOld + (refresh ? changed : 0) === 0,
+  );
 }
 
 /** Lines of talk after an export of runs. */
@@ -54,17 +60,27 @@ export function modelsLines(report: ModelsReport, chosen: Chosen = EVERYTHING): 
 }
 
 function outcomeLines(thing: 'run' | 'model' | 'version', result: ExportResult, chosen?: Chosen): string[] {
-  const { runs, exported, skipped, partial, keptPartial, failed } = result;
+  const { runs, exported, skipped, partial, keptPartial, keptOld, failed, changed, replaced, accepted } = result;
   const now = partial - keptPartial;
+  const details = [
+    ...(replaced > 0 ? [`${count(replaced)} of them anew`] : []),
+    ...(now > 0 ? [`${count(now)} of them partial`] : []),
+  ];
+  const ofSkipped = [
+    'there already',
+    ...(changed > 0 ? [`${count(changed)} changed since`] : []),
+    ...(accepted > 0 ? [`${count(accepted)} accepted as partial`] : []),
+  ];
   if (runs + failed === 0 && chosen !== undefined) {
     const which = chosen.by.length > 0 ? `match ${chosen.by.join(' and ')}` : 'in the project';
     const archived = `archived ${thing}s are exported with --include-archived-${thing}s`;
     return [chosen.includeArchived ? `  No ${thing}s ${which}.` : `  No ${thing}s ${which}; ${archived}.`];
   }
   const outcomes = [
-    `${count(exported)} exported${now > 0 ? ` (${count(now)} of them partial)` : ''}`,
-    `${count(skipped)} skipped (there already)`,
+    `${count(exported)} exported${details.length > 0 ? ` (${details.join(', ')})` : ''}`,
+    `${count(skipped)} skipped (${ofSkipped.join(', ')})`,
     ...(keptPartial > 0 ? [`${count(keptPartial)} partial as before`] : []),
+    ...(keptOld > 0 ? [`${count(keptOld)} left as they were, since not all of them came`] : []),
     ...(failed > 0 ? [`${count(failed)} failed`] : []),
   ];
   return [`  ${thing.charAt(0).toUpperCase()}${thing.slice(1)}s: ${count(runs)} matched, ${outcomes.join(', ')}`];
@@ -91,6 +107,7 @@ function reportLines(report: JobReport, results: readonly ExportResult[], outcom
   }
   if (report.errorReport !== null) {
     lines.push(`  Not exported: ${plural(report.errors, 'item')}, listed in ${report.errorReport}`);
+    lines.push(...errorLines(report.firstErrors, report.errors));
     lines.push('  Run the same command again to try once more what can still come.');
   }
   if (report.logFile !== null) lines.push(`  Log: ${report.logFile}`);

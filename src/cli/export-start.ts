@@ -27,9 +27,20 @@ export async function startExport(
   const insecure = Boolean(context.env[SELF_SIGNED]);
   if (insecure) log.warn(`${SELF_SIGNED} is set: the certificate of the Neptune server is not checked`);
   const signal = context.interruptSignal();
-  const { concurrency, retrySeconds, errorReportFile, progress: live } = options;
+  const { concurrency, retrySeconds, errorReportFile, progress: live, refresh, acceptPartial } = options;
   return {
-    job: { token, insecure, dataPath, filesPath, concurrency, retrySeconds, errorReportFile, live },
+    job: {
+      token,
+      insecure,
+      dataPath,
+      filesPath,
+      concurrency,
+      retrySeconds,
+      errorReportFile,
+      live,
+      refresh,
+      acceptPartial,
+    },
     access: { token, insecure, signal },
     around: { context, log, signal },
   };

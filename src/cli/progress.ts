@@ -198,8 +198,12 @@ export function createProgress({
     message(text) {
       terminal.line(text);
     },
-    state: () =>
-      state.finished + state.points === 0 ? undefined : `${runsText(state, things)}, ${plural(state.points, 'point')}`,
+    state() {
+      if (state.finished + state.points === 0) return undefined;
+      const left = (state.total ?? 0) - state.finished;
+      const rest = left > 0 ? `; ${count(left)} left` : '';
+      return `${runsText(state, things)}, ${plural(state.points, 'point')}${rest}`;
+    },
     done() {
       clearInterval(timer);
       if (live) terminal.draw([]);

@@ -33,6 +33,11 @@ export function stepText(micro: bigint): string {
   return `${micro < 0n ? '-' : ''}${digits.slice(0, -6)}.${digits.slice(-6)}`;
 }
 
+/** Micro-steps of a text that `stepText` wrote. */
+export function microOfText(text: string): bigint {
+  return BigInt(text.replace('.', ''));
+}
+
 function exactMicro(step: number): number | bigint {
   // step = mantissa x 2^exponent exactly; micro = mantissa x 10^6 x 2^exponent, rounded half to even.
   const view = new DataView(new ArrayBuffer(8));

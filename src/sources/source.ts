@@ -57,6 +57,11 @@ export interface RunSink {
    */
   fileAttributes(run: RunRef, attributes: { path: string; mimeType?: string; type: FileType | 'file_series' }[]): void;
   file(run: RunRef, file: RemoteFile): Promise<void>;
+  /**
+   * Whether the content of a series or file is wanted; called once for each that the source found and that is selected,
+   * before any of its content is asked for. Absent: all is wanted.
+   */
+  wants?(run: RunRef, path: string): boolean;
   /** Something of the run that could not be read, after all retries. */
   failure(run: RunRef, failure: Failure): void;
   /** All of the run has been handed over; called once for each, and nothing comes for it after that. */

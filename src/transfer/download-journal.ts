@@ -1,13 +1,13 @@
 // Marks a run whose export is under way, and remembers which of its files are on disk, so that it can go on if it is interrupted.
 
 import { appendFileSync } from 'node:fs';
-import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { isSafeRelativePath } from '../archive/manifest.ts';
 import { diskError, onDisk } from '../model/disk-error.ts';
 import { fileHash } from '../targets/file-hash.ts';
 
-/** A file that is whole at its place. */
+/** A file that is whole at its place, or staged for it. */
 export interface JournalFile {
   /** Below the project's files folder. */
   path: string;
@@ -20,50 +20,59 @@ export interface JournalFile {
 interface Entry extends JournalFile {
   /** RemoteFile.origin. */
   origin: string;
+  /** RunRef.modifiedAt when it was fetched. */
+  modifiedAt?: number;
+}
+
+export interface JournalOptions {
+  /** Path of the journal. */
+  file: string;
+  /** The project's folder of files. */
+  folder: string;
+  /** Where files wait that are to replace those of an earlier export, see `stagedFolder`. */
+  staged: string;
+  /** When the run changed last at the source: what was fetched before that may be another content by now. */
+  modifiedAt: number | undefined;
 }
 
 /**
- * A line a file, appended when the file is whole and at its place. The journal is there from the run's beginning until
- * its manifest says that it is complete: a run with a journal and without a manifest was interrupted (see `findRun`).
+ * A line a file, appended when the file is whole. The journal is there from the run's beginning until its manifest says
+ * that it is complete.
  */
 export class DownloadJournal {
-  readonly #file: string;
-  readonly #folder: string;
+  readonly #options: JournalOptions;
   readonly #byPath = new Map<string, Entry>();
   /** By folder and origin. */
   readonly #inFolder = new Map<string, Entry>();
 
-  private constructor(file: string, folder: string, entries: Entry[]) {
-    this.#file = file;
-    this.#folder = folder;
+  private constructor(options: JournalOptions, entries: Entry[]) {
+    this.#options = options;
     for (const entry of entries) {
+      if (entry.modifiedAt !== options.modifiedAt) continue;
       this.#byPath.set(entry.path, entry);
       this.#inFolder.set(inFolder(posix.dirname(entry.path), entry.origin), entry);
     }
   }
 
-  /**
-   * @param file path of the journal
-   * @param folder of the project's files
-   * @throws ExporterError `disk`
-   */
-  static async open(file: string, folder: string): Promise<DownloadJournal> {
+  /** @throws ExporterError `disk` */
+  static async open(options: JournalOptions): Promise<DownloadJournal> {
+    const { file } = options;
     const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw diskError(error);
     });
     await onDisk(async () => {
       await mkdir(dirname(file), { recursive: true });
-      await appendFile(file, '');
+      // A line that was cut by the end of its process must not swallow the next one.
+      await appendFile(file, text === '' || text.endsWith('\n') ? '' : '\n');
     });
     return new DownloadJournal(
-      file,
-      folder,
+      options,
       text.split('\n').flatMap((line) => parse(line) ?? []),
     );
   }
 
-  /** The file, if an earlier process fetched just this content to just this place, and it is still there unharmed. */
+  /** The file, if an earlier process fetched just this content for just this place, and it is still there unharmed. */
   find(path: string, origin: string): Promise<JournalFile | undefined> {
     const entry = this.#byPath.get(path);
     return this.#unharmed(entry?.origin === origin ? entry : undefined);
@@ -76,24 +85,25 @@ export class DownloadJournal {
 
   async #unharmed(entry: Entry | undefined): Promise<JournalFile | undefined> {
     if (!entry) return undefined;
-    const { origin: _, ...file } = entry;
-    const target = join(this.#folder, file.path);
-    const there = await stat(target).catch(() => undefined);
-    if (!there?.isFile() || there.size !== file.bytes) return undefined;
-    return (await fileHash(target)) === file.sha256 ? file : undefined;
+    const { origin: _, modifiedAt: __, ...file } = entry;
+    // A staged one comes first: it is what will be put in place.
+    for (const folder of [this.#options.staged, this.#options.folder]) {
+      const target = join(folder, file.path);
+      const there = await stat(target).catch(() => undefined);
+      if (there?.isFile())
+        return there.size === file.bytes && (await fileHash(target)) === file.sha256 ? file : undefined;
+    }
+    return undefined;
   }
 
   add(file: JournalFile, origin: string): void {
-    const entry: Entry = { ...file, origin };
+    const { modifiedAt } = this.#options;
+    const entry: Entry = { ...file, origin, ...(modifiedAt === undefined ? {} : { modifiedAt }) };
     try {
-      appendFileSync(this.#file, `${JSON.stringify(entry)}\n`);
+      appendFileSync(this.#options.file, `${JSON.stringify(entry)}\n`);
     } catch (error) {
       throw diskError(error);
     }
-  }
-
-  async remove(): Promise<void> {
-    await onDisk(() => rm(this.#file, { force: true }));
   }
 }
 
@@ -104,11 +114,18 @@ function inFolder(folder: string, origin: string): string {
 /** Undefined for a line that was cut by the end of its process. */
 function parse(line: string): Entry | undefined {
   try {
-    const { path, origin, bytes, sha256, details } = JSON.parse(line) as Record<string, unknown>;
+    const { path, origin, bytes, sha256, details, modifiedAt } = JSON.parse(line) as Record<string, unknown>;
     const whole =
       typeof path === 'string' && typeof origin === 'string' && typeof bytes === 'number' && typeof sha256 === 'string';
     if (!whole || !isSafeRelativePath(path)) return undefined;
-    return { path, origin, bytes, sha256, ...(isTextMap(details) ? { details } : {}) };
+    return {
+      path,
+      origin,
+      bytes,
+      sha256,
+      ...(isTextMap(details) ? { details } : {}),
+      ...(typeof modifiedAt === 'number' ? { modifiedAt } : {}),
+    };
   } catch {
     return undefined;
   }

@@ -15,6 +15,10 @@ export interface ExportOptions {
   /** Folders of the archive; made when missing. */
   dataPath: string;
   filesPath: string;
+  /** Export anew the complete runs that changed at the source since they were exported. @default false */
+  refresh?: boolean;
+  /** Leave partial runs as they are, and record that this is what the user wants. @default false */
+  acceptPartial?: boolean;
   /** Name and version of the writing program, for the manifest. */
   writtenBy: string;
   progress?: Progress;
@@ -39,6 +43,12 @@ export interface ExportResult {
   narrower: number;
   /** Of the skipped: changed at the source since they were exported. */
   changed: number;
+  /** Of the exported: whole before, exported anew since they changed, or something of them was lost or not asked for then. */
+  replaced: number;
+  /** Whole before, and left so since exporting them anew failed in part. */
+  keptOld: number;
+  /** Of the skipped: partial, and accepted so by the user. */
+  accepted: number;
   /** Of the skipped: without a manifest, as the official exporter writes them, so that nobody knows whether they are whole. */
   unverified: number;
   /** Runs that could not be exported at all, ids that are in no project, and projects that could not be listed whole. */
@@ -57,6 +67,6 @@ export type SettledOptions = ExportOptions & { progress: Progress; logger: Logge
 
 export function emptyResult(): ExportResult {
   const counts = { runs: 0, exported: 0, skipped: 0, partial: 0, failed: 0 };
-  const kept = { keptPartial: 0, narrower: 0, changed: 0, unverified: 0 };
-  return { ...counts, ...kept, points: 0, files: 0, bytes: 0, skippedFiles: 0, skippedBytes: 0 };
+  const kept = { keptPartial: 0, keptOld: 0, accepted: 0, narrower: 0, changed: 0, unverified: 0 };
+  return { ...counts, ...kept, replaced: 0, points: 0, files: 0, bytes: 0, skippedFiles: 0, skippedBytes: 0 };
 }

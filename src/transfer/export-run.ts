@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { findRun, journalPath } from '../archive/find-run.ts';
-import { writeManifest } from '../archive/manifest.ts';
-import { diskName, FileNamer, type FileNames, Neptune2FileNamer } from '../archive/names.ts';
-import { MANIFEST_VERSION, type Manifest, type SkippedFile } from '../archive/types.ts';
+import { diskName, FileNamer, type FileNames, Neptune2FileNamer, runsFolder } from '../archive/names.ts';
+import { publishRun } from '../archive/publish.ts';
+import { stagedFolder } from '../archive/staged-files.ts';
+import { type ArchiveRun, MANIFEST_VERSION, type Manifest, type SkippedFile } from '../archive/types.ts';
 import { RunWriter } from '../archive/writer.ts';
 import type { FileType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
@@ -14,6 +15,8 @@ import type { RunRef, Selection } from '../model/runs.ts';
 import type { RemoteFile, Source } from '../sources/source.ts';
 import { DownloadJournal } from './download-journal.ts';
 import { FileRows } from './file-rows.ts';
+import { isLost } from './lost-content.ts';
+import { canMend, countByPath, Mend } from './mend.ts';
 import type { RunFolders } from './run-folders.ts';
 import { coversSelection, recordSelection } from './selection-record.ts';
 import type { WriteBudget } from './write-budget.ts';
@@ -26,6 +29,7 @@ export interface RunExportOptions {
   writtenBy: string;
   folders: RunFolders;
   budget: WriteBudget;
+  signal: AbortSignal;
 }
 
 /** What a run came to. */
@@ -40,63 +44,76 @@ export interface FinishedRun {
 
 type FileAttributes = { path: string; mimeType?: string; type: FileType | 'file_series' }[];
 
+/** What `open` finds before a run begins. */
+interface Found {
+  writer: RunWriter;
+  journal: DownloadJournal;
+  exportId: string;
+  /** The archive's run, which this one is to replace. */
+  previous: Manifest | undefined;
+  mend: Mend | undefined;
+  /** An earlier export left something of the run. */
+  mayExist: boolean;
+}
+
 export class RunExport {
   readonly #run: RunRef;
   readonly #options: RunExportOptions;
-  readonly #writer: RunWriter;
-  readonly #journal: DownloadJournal;
-  readonly #exportId: string;
-  readonly #previous: Manifest | undefined;
+  readonly #found: Found;
   readonly failures: Failure[] = [];
   #files: FileRows | undefined;
   #rows = 0;
 
-  private constructor(
-    run: RunRef,
-    options: RunExportOptions,
-    writer: RunWriter,
-    journal: DownloadJournal,
-    exportId: string,
-    previous: Manifest | undefined,
-  ) {
+  private constructor(run: RunRef, options: RunExportOptions, found: Found) {
     this.#run = run;
     this.#options = options;
-    this.#writer = writer;
-    this.#journal = journal;
-    this.#exportId = exportId;
-    this.#previous = previous;
+    this.#found = found;
   }
 
   /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
   static async open(run: RunRef, options: RunExportOptions): Promise<RunExport> {
-    const { dataPath } = options;
-    const { projectId, runId, scope } = run;
+    const { dataPath, filesPath, source, selection } = options;
+    const { projectId, runId, scope, modifiedAt } = run;
     const mayExist = options.folders.hasFiles(runId);
     const scoped = scope === undefined ? {} : { scope };
+    const previous = mayExist ? (await findRun(dataPath, projectId, runId, scope))?.manifest : undefined;
+    const mendable = previous && canMend(previous, run, selection, source) && !(await isLost(previous, options));
+    const mend = mendable ? await Mend.of(runOf(dataPath, previous), options.signal) : undefined;
     const exportId = randomUUID();
     const writer = await RunWriter.create({ dataPath, projectId, runId, ...scoped, exportId, replace: true, mayExist });
-    const journal = await DownloadJournal.open(
-      journalPath(dataPath, projectId, runId, scope),
-      join(options.filesPath, diskName(projectId)),
-    );
+    const journal = await DownloadJournal.open({
+      file: journalPath(dataPath, projectId, runId, scope),
+      folder: join(filesPath, diskName(projectId)),
+      staged: stagedFolder(filesPath, projectId, runId, scope),
+      modifiedAt,
+    });
     options.budget.add(writer);
-    const there = mayExist ? await findRun(dataPath, projectId, runId, scope) : undefined;
-    return new RunExport(run, options, writer, journal, exportId, there?.manifest);
+    return new RunExport(run, options, { writer, journal, exportId, previous, mend, mayExist });
   }
 
   async append(batch: Batch): Promise<void> {
-    await this.#writer.append(batch);
+    await this.#found.writer.append(batch);
+    this.#found.mend?.took(batch);
     await this.#options.budget.settle();
     this.#rows += rowCount(batch);
   }
 
+  /** As RunSink.wants. */
+  wants(path: string): boolean {
+    return this.#found.mend?.wants(path) ?? true;
+  }
+
   fileAttributes(attributes: FileAttributes): void {
-    const folder = join(this.#options.filesPath, diskName(this.#run.projectId));
+    const { filesPath, selection } = this.#options;
+    const { projectId, runId, scope } = this.#run;
+    const folder = join(filesPath, diskName(projectId));
+    const { previous, journal } = this.#found;
     this.#files = new FileRows({
-      folder,
+      // As long as readers see the earlier run its files stay as they are.
+      folder: previous ? stagedFolder(filesPath, projectId, runId, scope) : folder,
       names: this.#names(folder, attributes),
-      journal: this.#journal,
-      maxFileSize: this.#options.selection.maxFileSize,
+      journal,
+      maxFileSize: selection.maxFileSize,
       append: (batch) => this.append(batch),
     });
   }
@@ -132,34 +149,45 @@ export class RunExport {
 
   /**
    * True if the archive's run is to stay: this try failed where that one had not, or brought nothing more. A server that
-   * is about to go must not take with it what was saved before. Where a file of it was replaced by a newer one, the rest
-   * must follow, or they would no longer fit together.
+   * is about to go must not take with it what was saved before.
    */
   get noBetter(): boolean {
-    if (!this.#previous || this.failures.length === 0 || this.#replacedFiles()) return false;
-    const before = countByPath(this.#previous.failures);
+    const { previous, mend } = this.#found;
+    if (!previous || this.failures.length === 0) return false;
+    if (mend) return !mend.isBetter([...this.failures, ...mend.silent(this.failures)]);
+    const before = countByPath(previous.failures);
     const now = countByPath(this.failures);
     if ([...now].some(([path, count]) => count > (before.get(path) ?? 0))) return true;
-    const wider = !coversSelection(this.#previous, this.#options.selection);
-    const newer = (this.#run.modifiedAt ?? 0) > (this.#previous.modifiedAt ?? 0);
-    return !wider && !newer && this.failures.length >= this.#previous.failures.length;
+    const wider = !coversSelection(previous, this.#options.selection);
+    const newer = this.#run.modifiedAt !== previous.modifiedAt;
+    return !wider && !newer && this.failures.length >= previous.failures.length;
   }
 
-  #replacedFiles(): boolean {
-    const before = new Map(this.#previous?.files.map(({ path, sha256 }) => [path, sha256]));
-    return (this.#files?.manifest ?? []).some(({ path, sha256 }) => (before.get(path) ?? sha256) !== sha256);
+  /** The archive had the run whole before. */
+  get wasComplete(): boolean {
+    return this.#found.previous?.status === 'complete';
   }
 
-  /** Puts the run in place: parts first, part_0 last, then the manifest. @throws ExporterError `disk` */
+  /** Puts the run in place, with its manifest. @throws ExporterError `disk` */
   async finish(): Promise<FinishedRun> {
+    const { writer, mend, exportId, mayExist } = this.#found;
+    const { source, selection, dataPath, filesPath, writtenBy, budget } = this.#options;
     await this.#files?.flush();
-    this.#options.budget.remove(this.#writer);
-    const { parts, counts } = await this.#writer.finish();
-    const { source, selection, dataPath, writtenBy } = this.#options;
-    const files = (this.#files?.manifest ?? []).sort((a, b) => ((a.path ?? '') < (b.path ?? '') ? -1 : 1));
-    const skipped = (this.#files?.skipped ?? []).sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    this.failures.push(...(mend?.silent(this.failures) ?? []));
+    await mend?.copy(this.failures, async (batch) => {
+      await writer.append(batch);
+      await budget.settle();
+    });
+    budget.remove(writer);
+    const { parts, counts } = await writer.complete();
+    const fetched = this.#files?.manifest ?? [];
+    const skippedNow = this.#files?.skipped ?? [];
+    const files = [...fetched, ...(mend?.kept(mend.manifest.files, this.failures) ?? [])];
+    const skipped = [...skippedNow, ...(mend?.kept(mend.manifest.skippedFiles ?? [], this.failures) ?? [])];
+    files.sort((a, b) => ((a.path ?? '') < (b.path ?? '') ? -1 : 1));
+    skipped.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
     const { projectId, runId, sysId, scope, modifiedAt } = this.#run;
-    await writeManifest(dataPath, {
+    const manifest: Manifest = {
       format: 'neptune-exporter-run',
       version: MANIFEST_VERSION,
       status: this.failures.length > 0 ? 'partial' : 'complete',
@@ -172,30 +200,46 @@ export class RunExport {
       source: { name: source.name, address: source.address },
       selection: recordSelection(selection),
       ...(modifiedAt === undefined ? {} : { modifiedAt }),
-      exportId: this.#exportId,
+      exportId,
       parts,
       files,
       ...(skipped.length > 0 ? { skippedFiles: skipped } : {}),
       counts,
       failures: this.failures,
-    });
-    // A partial run is exported again: what it has of its files need not come a second time.
-    if (this.failures.length === 0) await this.#journal.remove();
+    };
+    // What is published may not be taken back: the next export finishes it.
+    writer.published();
+    await publishRun({ dataPath, filesPath }, manifest, mayExist);
     return {
       rows: this.#rows,
-      files: files.length,
-      bytes: sumBytes(files),
-      skippedFiles: skipped.length,
-      skippedBytes: sumBytes(skipped),
+      files: fetched.length,
+      bytes: sumBytes(fetched),
+      skippedFiles: skippedNow.length,
+      skippedBytes: sumBytes(skippedNow),
       failures: this.failures,
     };
   }
 
   /** Leaves nothing of the run behind but downloaded files, which the next export takes over. */
   async abort(): Promise<void> {
-    this.#options.budget.remove(this.#writer);
-    await this.#writer.abort();
+    this.#options.budget.remove(this.#found.writer);
+    await this.#found.writer.abort();
   }
+}
+
+/** The run that a manifest tells of. */
+function runOf(dataPath: string, manifest: Manifest): ArchiveRun {
+  const { projectId, runId, scope, parts } = manifest;
+  const directory = runsFolder(dataPath, projectId, scope);
+  return {
+    project: { directory, diskName: diskName(projectId), projectId, ...(scope === undefined ? {} : { scope }) },
+    ...(scope === undefined ? {} : { scope }),
+    diskName: diskName(runId),
+    projectId,
+    runId,
+    parts: parts.map(({ name }) => join(directory, name)),
+    manifest,
+  };
 }
 
 function sumBytes(files: readonly { bytes: number }[]): number {
@@ -204,10 +248,4 @@ function sumBytes(files: readonly { bytes: number }[]): number {
 
 function sortKey({ attributePath, step = '' }: SkippedFile): string {
   return `${attributePath}\0${step.padStart(20)}`;
-}
-
-function countByPath(failures: Failure[]): Map<string | undefined, number> {
-  const counts = new Map<string | undefined, number>();
-  for (const { attributePath } of failures) counts.set(attributePath, (counts.get(attributePath) ?? 0) + 1);
-  return counts;
 }

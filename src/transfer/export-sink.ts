@@ -28,6 +28,7 @@ export function sinkFor(
     async file(run, file) {
       progress.bytes(await of(run).file(file));
     },
+    wants: (run, path) => of(run).wants(path),
     failure(run, failure) {
       of(run).failure(failure);
     },

@@ -27,7 +27,7 @@ interface SeriesRow {
 }
 
 export interface FileRowsOptions {
-  /** The project's folder of files. */
+  /** Where the files go: the project's folder of files, or where they wait until the run replaces an earlier one. */
   folder: string;
   names: FileNames;
   journal: DownloadJournal;

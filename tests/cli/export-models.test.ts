@@ -63,6 +63,7 @@ test('--json: models and versions apart', async (t) => {
     dataPath: join(cwd, 'exports', 'model_data'),
     filesPath: join(cwd, 'exports', 'model_files'),
     errors: 0,
+    firstErrors: [],
     errorReport: null,
   });
 });

@@ -29,6 +29,8 @@ const EXPORT_OPTIONS = [
   '-c, --classes',
   '--exclude',
   '--max-file-size',
+  '--refresh',
+  '--accept-partial',
   '--api-token',
   '-d, --data-path',
   '-f, --files-path',

@@ -59,7 +59,7 @@ test('what is counted has its name', (t) => {
   progress.project('team/a', 2);
   progress.runStarted('m1');
   progress.runFinished('m1', 'done');
-  assert.equal(progress.state(), '1/2 models, 0 points');
+  assert.equal(progress.state(), '1/2 models, 0 points; 1 left');
   t.mock.timers.tick(30_000);
   progress.done();
   assert.match(text, /^exporting team\/a: 0\/2 models\nexporting team\/a: 1\/2 models, 0 points, /);

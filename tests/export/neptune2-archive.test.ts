@@ -180,8 +180,8 @@ test('a run whose files are lost is exported anew; one that changed at the sourc
   const again = await runs();
   assert.deepEqual([again.exported, again.skipped, again.changed], [1, 1, 1]);
   assert.ok(source.downloads.includes('P-1 images 1'));
-  assert.match(warnings.join('\n'), /1 of the skipped runs have changed at the source/);
-  assert.match(warnings.join('\n'), /1 runs are exported anew, as downloaded files/);
+  assert.match(warnings.join('\n'), /^Changed at the source since they were exported: 1 of the runs\. --refresh/m);
+  assert.match(warnings.join('\n'), /^Exported anew: 1 of the runs\./m);
   assert.deepEqual((await runs()).exported, 0);
 });
 
@@ -243,14 +243,17 @@ test('exclusions are recorded, and a later export without them is told of them',
   await runs({ selection: { excluded: ['a', 'b', 'monitoring/.*'] } });
   // The partial run is left as it is: one that leaves out more would take something away.
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0]!, /^1 runs are partial and were exported with a wider selection/);
+  assert.match(
+    warnings[0]!,
+    /^Partial, and left as they are: 1 of the runs\. They were exported with a wider selection/,
+  );
   assert.equal((await runs({ selection: { excluded: ['a'] } })).exported, 2);
   assert.equal(warnings.length, 1);
   // That one was wide enough for the partial run, though it failed at the same attribute.
   assert.deepEqual((await manifest('P-2')).selection.excluded, ['a']);
   const other = await runs({ selection: { excluded: ['b'] } });
   assert.deepEqual([other.narrower, other.keptPartial, other.exported], [1, 1, 0]);
-  assert.match(warnings[1]!, /^1 of the skipped runs .*--exclude-attributes/);
+  assert.match(warnings[1]!, /^Skipped: 1 of the runs\. .*--exclude-attributes/);
   await runs({ selection: { excluded: ['a'], maxFileSize: 5 } });
   assert.match(warnings.at(-1)!, /wider selection/);
 });

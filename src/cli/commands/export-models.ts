@@ -47,6 +47,7 @@ export function exportModelsCommand(bind: Bind): Command {
   common.addTimes(command, 'models');
   command.option('--include-archived-models', 'also models that are archived or in the trash', false);
   common.addData(command);
+  common.addAgain(command, 'models and versions');
   common.addServerAndOutput(command, {
     exporters: 'neptune2, the only one with models',
     data: shared.DEFAULT_MODEL_DATA_PATH,
@@ -76,7 +77,7 @@ async function runExportModels(options: ExportModelsOptions, context: CliContext
   const chosen = { by: [...(query ? [`-q '${query}'`] : []), ...common.timeOptions(options)], includeArchived };
   for (const line of modelsLines(report, chosen)) terminal.line(line);
   if (options.json) terminal.result(JSON.stringify(report, null, 2));
-  return isWhole(report.models, report.versions) ? EXIT.ok : EXIT.incomplete;
+  return isWhole([report.models, report.versions], options) ? EXIT.ok : EXIT.incomplete;
 }
 
 function noRegistryError(cause?: unknown): ExporterError {

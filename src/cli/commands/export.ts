@@ -48,6 +48,11 @@ const EXAMPLES = [
     'Runs of Neptune 2 that a query selects',
     'neptune-exporter export --exporter neptune2 -p "my-org/my-project" -q \'`sys/tags`:stringSet CONTAINS "best"\'',
   ],
+  ['Again, with the runs that changed since', 'neptune-exporter export -p "my-org/my-project" --refresh'],
+  [
+    'Again, leaving runs as they are that a lost file keeps partial',
+    'neptune-exporter export -p "my-org/my-project" --accept-partial',
+  ],
   [
     'All projects of a workspace but some',
     'neptune-exporter export --exporter neptune3 --workspace my-org --project-exclude-pattern "^test-"',
@@ -61,7 +66,7 @@ const EXAMPLES = [
 /** The command `export`. */
 export function exportCommand(bind: Bind): Command {
   const command = new Command('export').description(
-    'Export runs from Neptune to parquet and files. Runs that are there already are skipped.',
+    'Export runs from Neptune to parquet and files. Runs that are there already are skipped, partial ones are completed.',
   );
   common.addProjects(command);
   command
@@ -76,6 +81,7 @@ export function exportCommand(bind: Bind): Command {
   command.option('--include-archived-runs', 'also runs that are archived or in the trash', false);
   common.addData(command);
   command.option('--include-metric-previews', 'Neptune 3 only: also preview points of metrics', false);
+  common.addAgain(command, 'runs');
   common.addServerAndOutput(command);
   return shared.addExamples(command, EXAMPLES).action(bind(runExport));
 }
@@ -103,7 +109,7 @@ async function runExport(options: ExportOptions, context: CliContext): Promise<n
   const chosen = { by: chosenBy(options), includeArchived: options.includeArchivedRuns };
   for (const line of exportLines(report, chosen)) terminal.line(line);
   if (options.json) terminal.result(JSON.stringify(report, null, 2));
-  return isWhole(report) ? EXIT.ok : EXIT.incomplete;
+  return isWhole([report], options) ? EXIT.ok : EXIT.incomplete;
 }
 
 function wrongServerError(found: Exporter, asked: Exporter, cause: unknown): ExporterError {

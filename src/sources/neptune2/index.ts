@@ -188,6 +188,7 @@ async function readContent(
     const { path } = one;
     if (one.kind === 'unreadable') sink.failure(run, failureOf(one.error, { path, type: one.type }));
     else if (one.kind === 'rows') rows.push(...one.rows);
+    else if (sink.wants?.(run, path) === false) continue;
     else if (one.kind === 'series') {
       const { type, lastStep, channelId } = one;
       if (type === 'file_series') {

@@ -83,8 +83,10 @@ async function readRuns(work: Work, runs: RunRef[], selection: Selection, sink: 
 }
 
 async function readAll(work: Work, runs: RunRef[], selection: Selection, sink: RunSink): Promise<void> {
-  const found = await readAttributes(work, runs, selection);
-  tellFiles(runs, found, sink);
+  const all = await readAttributes(work, runs, selection);
+  tellFiles(runs, all, sink);
+  const isWanted = ({ run, path }: { run: RunRef; path: string }) => sink.wants?.(run, path) ?? true;
+  const found: Found = { series: all.series.filter(isWanted), files: all.files.filter(isWanted) };
   await forEachLimited(packRuns(runs, found), GROUPS_AT_ONCE, async (group) => {
     await readContent(work, ofRuns(found, group));
     for (const run of group) await handOver(sink.done(run));
