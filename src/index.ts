@@ -1,9 +1,20 @@
 // The public face of the library: what a script may import.
 
+export { type AttributeCounts, countAttributes } from './archive/attribute-counts.ts';
 export { findRun } from './archive/find-run.ts';
 export { type Archive, findArchive, openArchive, readBatches, readRunInfo } from './archive/reader.ts';
 export { type Summary, type SummaryOptions, summarise } from './archive/summary.ts';
 export type * from './archive/types.ts';
+export {
+  type Note,
+  type Problem,
+  type ProblemCode,
+  type VerifyFolder,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyResult,
+  verifyArchive,
+} from './archive/verify/index.ts';
 export * from './model/attributes.ts';
 export * from './model/batches.ts';
 export { type ErrorCode, ExporterError, type Failure, FileTooLarge } from './model/errors.ts';

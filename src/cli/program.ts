@@ -6,6 +6,7 @@ import { exportCommand } from './commands/export.ts';
 import { exportModelsCommand } from './commands/export-models.ts';
 import { loadCommand } from './commands/load.ts';
 import { summaryCommand } from './commands/summary.ts';
+import { verifyCommand } from './commands/verify.ts';
 import type { Bind } from './context.ts';
 import { packageVersion } from './version.ts';
 
@@ -23,7 +24,7 @@ export function createProgram(bind: Bind): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .configureHelp({ optionDescription: describeOption });
-  const commands = [exportCommand, exportModelsCommand, summaryCommand, loadCommand, demoCommand];
+  const commands = [exportCommand, exportModelsCommand, summaryCommand, verifyCommand, loadCommand, demoCommand];
   for (const command of commands) program.addCommand(command(bind).copyInheritedSettings(program));
   program.addHelpText('after', '\nTry it without an account: neptune-exporter demo');
   return program;

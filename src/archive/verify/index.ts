@@ -13,7 +13,7 @@ import { checkDamaged } from './damaged-run.ts';
 import { KnownFiles } from './known-files.ts';
 import { Pool } from './pool.ts';
 import { Findings } from './report.ts';
-import { type CheckContext, checkRun } from './run-check.ts';
+import { type CheckContext, checkRun, type ReadRun } from './run-check.ts';
 import { type FolderRuns, findDataStrangers, findFileStrangers, findRootStrangers } from './strangers.ts';
 import type { Problem, VerifyResult } from './types.ts';
 
@@ -52,7 +52,8 @@ export interface VerifyProgress {
   /** Work on a project begins; it has about so many runs. */
   project(id: string, runs: number): void;
   runStarted(id: string): void;
-  runFinished(id: string, isFine: boolean): void;
+  /** @param rows that it has, as far as they are known */
+  runFinished(id: string, isFine: boolean, rows: number): void;
   /** Bytes that were read. */
   bytes(count: number): void;
 }
@@ -215,19 +216,19 @@ class Verifier {
       const read = await checkRun(run, context);
       if (read && adopt) await this.#adopt(archive, read, writtenBy);
       else if (read) this.#findings.note('unverified');
-      progress?.runFinished(run.runId, read !== undefined || run.manifest !== undefined);
+      progress?.runFinished(run.runId, read !== undefined || run.manifest !== undefined, rowsOf(run, read));
     });
     for (const { name, error } of damaged) {
       for (const id of asked ?? []) if (diskName(id) === name) this.#seenRuns.add(id);
       this.#findings.totals.runs++;
       progress?.runStarted(name);
       await checkDamaged(project, name, error, context);
-      progress?.runFinished(name, false);
+      progress?.runFinished(name, false, 0);
     }
     return { runs };
   }
 
-  async #adopt(archive: Archive, read: Parameters<typeof adoptRun>[1], writtenBy: string): Promise<void> {
+  async #adopt(archive: Archive, read: ReadRun, writtenBy: string): Promise<void> {
     if (!(await adoptRun(archive.dataPath, read, writtenBy))) {
       this.#findings.note('not_adopted');
       return;
@@ -274,6 +275,11 @@ function knownRun(run: ArchiveRun): FolderRuns['runs'] extends Map<string, infer
     isOpen: pending || manifest?.status !== 'complete',
     isUnclear: pending,
   };
+}
+
+function rowsOf({ manifest }: ArchiveRun, read: ReadRun | undefined): number {
+  const parts = manifest?.parts ?? read?.parts ?? [];
+  return parts.reduce((sum, { rows = 0 }) => sum + rows, 0);
 }
 
 /** A project so damaged that none of its runs says the id is known by its folder. */

@@ -1,0 +1,153 @@
+// `verify`: prove that an archive is whole, and as it was recorded.
+
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { Command } from 'commander';
+import type { Problem, VerifyFolder, VerifyProgress } from '../../archive/verify/index.ts';
+import type { Progress } from '../../transfer/progress.ts';
+import type { Bind, CliContext } from '../context.ts';
+import { EXIT } from '../errors.ts';
+import { appendLine } from '../logging.ts';
+import * as shared from '../options.ts';
+import { withProgress } from '../progress.ts';
+import type { VerifyReport } from '../verify-report.ts';
+import { packageVersion } from '../version.ts';
+
+interface VerifyOptions extends shared.CommonOptions {
+  dataPath: string;
+  filesPath?: string;
+  modelDataPath?: string;
+  modelFilesPath?: string;
+  projectIds: string[];
+  runs: string[];
+  adopt: boolean;
+  errorReportFile: string;
+  progress: boolean;
+  json: boolean;
+}
+
+const EXAMPLES = [
+  ['Prove what the last export brought', 'neptune-exporter verify'],
+  ['An archive somewhere else', 'neptune-exporter verify -d /mnt/exports/data -f /mnt/exports/files'],
+  [
+    'Record an archive of the official exporter, so that it can be proven from now on',
+    'neptune-exporter verify --adopt',
+  ],
+] as const;
+
+/** The command `verify`. */
+export function verifyCommand(bind: Bind): Command {
+  const command = new Command('verify').description(
+    'Prove that an archive is whole: every part and file is there with its size and hash, and nothing besides. Archives of the official exporter, which recorded no hashes, are read to the last value. Needs no server. Ends with 3 if anything is off.',
+  );
+  shared.addDataPath(command);
+  command
+    .option('-f, --files-path <folder>', 'folder of the downloaded files (default: files, beside the data)')
+    .option('--model-data-path <folder>', 'folder of the parquet data of models (default: model_data, beside the data)')
+    .option('--model-files-path <folder>', 'folder of their files (default: model_files, beside their data)')
+    .addOption(shared.manyOption('-p, --project-ids <path>', 'only this project, as workspace/project'))
+    .addOption(shared.manyOption('-r, --runs <run id>', 'only this run or model: the exact id'))
+    .option('--adopt', 'write manifests for whole runs without one, so that from now on they can be proven', false);
+  shared.addErrorReport(command);
+  shared.addLogging(command);
+  shared.addNoProgress(command);
+  shared.addJson(command);
+  return shared.addExamples(command, EXAMPLES).action(bind(runVerify));
+}
+
+async function runVerify(options: VerifyOptions, context: CliContext): Promise<number> {
+  const { terminal, redactor } = context;
+  const { verifyArchive } = await import('../../archive/verify/index.ts');
+  const { closingLine, verifyLines } = await import('../verify-report.ts');
+  const log = context.openLog(options);
+  const signal = context.interruptSignal();
+  const folders = foldersOf(options);
+  const [first] = folders;
+  const errorReport = resolve(options.errorReportFile);
+  const started = performance.now();
+  const live = terminal.live && options.progress;
+  const result = await withProgress({ terminal, verb: 'verifying', live }, (progress) =>
+    verifyArchive({
+      folders,
+      ...(options.projectIds.length > 0 ? { projects: options.projectIds } : {}),
+      ...(options.runs.length > 0 ? { runs: options.runs } : {}),
+      adopt: options.adopt,
+      writtenBy: `neptune-exporter ${packageVersion()}`,
+      onProblem(problem) {
+        log.file(
+          `${problem.code}: ${problem.projectId} ${problem.runId ?? ''} ${problem.path ?? ''}: ${problem.message}`,
+        );
+        appendLine(errorReport, redactor.redact(problemLine(problem)));
+      },
+      progress: progressOf(progress),
+      signal,
+    }),
+  );
+  const report: VerifyReport = {
+    dataPath: first!.dataPath,
+    filesPath: first!.filesPath,
+    modelDataPath: folders[1]?.dataPath ?? null,
+    ...result,
+    seconds: Math.round(performance.now() - started) / 1000,
+    errorReport: result.problems.length > 0 ? errorReport : null,
+    logFile: log.path ?? null,
+  };
+  if (options.json) {
+    terminal.result(JSON.stringify(report, null, 2));
+    terminal.line(closingLine(report));
+  } else terminal.result(verifyLines(report).join('\n'));
+  return result.problems.length > 0 ? EXIT.incomplete : EXIT.ok;
+}
+
+/** Where runs are, and where models are looked for: with the runs, and in a folder of their own. */
+function foldersOf(options: VerifyOptions): VerifyFolder[] {
+  const dataPath = resolve(options.dataPath);
+  const given = options.filesPath === undefined ? undefined : resolve(options.filesPath);
+  const filesPath = given ?? beside(dataPath, 'files');
+  const modelData = resolve(options.modelDataPath ?? beside(dataPath, 'model_data'));
+  const filesOf = (path: string) => resolve(options.modelFilesPath ?? beside(path, 'model_files'));
+  const own = options.modelFilesPath ?? given ?? existing(beside(dataPath, 'model_files')) ?? filesPath;
+  const main: VerifyFolder = { dataPath, filesPath, modelFilesPath: resolve(own) };
+  const isWanted = options.modelDataPath !== undefined || existsSync(modelData);
+  if (modelData === dataPath || !isWanted) return [main];
+  const models: VerifyFolder = { dataPath: modelData, filesPath: filesOf(modelData) };
+  // Whoever exported models only has no folder of runs.
+  const isDefault = dataPath === resolve(shared.DEFAULT_DATA_PATH);
+  return isDefault && !existsSync(dataPath) ? [models] : [main, models];
+}
+
+function beside(path: string, name: string): string {
+  return join(dirname(path), name);
+}
+
+function existing(path: string): string | undefined {
+  return existsSync(path) ? path : undefined;
+}
+
+function progressOf(progress: Progress): VerifyProgress {
+  return {
+    project: (id, runs) => progress.project(id, runs),
+    runStarted: (id) => progress.runStarted(id),
+    runFinished(id, isFine, rows) {
+      progress.points(rows);
+      progress.runFinished(id, isFine ? 'done' : 'failed');
+    },
+    bytes: (count) => progress.bytes(count),
+  };
+}
+
+/** As the error report of an export, with the place on disk. */
+function problemLine({ code, message, projectId, runId, attributePath, path }: Problem): string {
+  return JSON.stringify({
+    project_id: projectId,
+    run_id: runId ?? null,
+    attribute_path: attributePath ?? null,
+    attribute_type: null,
+    exception: 'ArchiveError',
+    message,
+    code,
+    time: new Date().toISOString(),
+    attempts: null,
+    path: path ?? null,
+  });
+}
