@@ -32,6 +32,8 @@ export interface SourceKit<Data extends { projects: { path: string }[] }> {
   /** The request for all values of runs, and the one for points of float series. */
   attributes: RegExp;
   floatSeries: RegExp;
+  /** Names of operations, as the server counts them, that bring content other than points of float series. */
+  otherContent: readonly string[];
   /** Run ids of the small data, and of each the paths of its float series. */
   smallRuns: readonly string[];
   smallFloatSeries(data: Data): string[];

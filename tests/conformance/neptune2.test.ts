@@ -6,6 +6,7 @@ import { startNeptune2DemoServer } from '../../src/demo/neptune2/server.ts';
 import { writeExpected2 } from '../demo/neptune2-expected.ts';
 import { mildDataSet2, oddDataSet2 } from '../demo/neptune2-odd-data.ts';
 import { benchOf } from '../export/harness.ts';
+import { againSuite } from './again-suite.ts';
 import type { SourceKit } from './kit.ts';
 import { sourceSuite } from './source-suite.ts';
 
@@ -29,7 +30,7 @@ const kit: SourceKit<DataSet2> = {
   bench: (t, data, options = {}) =>
     benchOf(t, 'neptune2', data, {
       start: () => startNeptune2DemoServer({ data, ...options }),
-      writeExpected: (folder) => writeExpected2(data.projects[0]!, folder),
+      writeExpected: (folder, now) => writeExpected2(now.projects[0]!, folder),
     }),
   sample: neptune2SampleProject,
   small: mildDataSet2,
@@ -46,6 +47,7 @@ const kit: SourceKit<DataSet2> = {
   parsed: Object.values(parsed),
   attributes: parsed.attributes,
   floatSeries: parsed['float series'],
+  otherContent: ['getStringSeriesValues', 'downloadAttribute', 'download ', 'getImageSeriesValue', 'listArtifactFiles'],
   smallRuns: ['MILD-1', 'MILD-2', 'MILD-3'],
   smallFloatSeries: (data) =>
     data.projects[0]!.runs.flatMap(({ attributes }) =>
@@ -64,3 +66,4 @@ const kit: SourceKit<DataSet2> = {
 };
 
 sourceSuite(kit);
+againSuite(kit);

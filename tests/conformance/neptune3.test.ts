@@ -4,6 +4,7 @@ import type { DataSet } from '../../src/demo/dataset.ts';
 import { sampleProject } from '../../src/demo/sample-project.ts';
 import { oddDataSet } from '../demo/odd-data.ts';
 import { bench } from '../export/harness.ts';
+import { againSuite } from './again-suite.ts';
 import type { SourceKit } from './kit.ts';
 import { sourceSuite } from './source-suite.ts';
 
@@ -33,6 +34,7 @@ const kit: SourceKit<DataSet> = {
   parsed: Object.values(parsed),
   attributes: parsed.attributes,
   floatSeries: parsed['float series'],
+  otherContent: ['POST /api/leaderboard/v1/proto/attributes/series ', 'GET /storage/'],
   smallRuns: small().projects[0]!.runs.map(({ attributes }) => {
     const id = attributes.get('sys/custom_run_id');
     return id?.type === 'string' ? id.value : '';
@@ -46,3 +48,4 @@ const kit: SourceKit<DataSet> = {
 };
 
 sourceSuite(kit);
+againSuite(kit);

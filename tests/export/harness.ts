@@ -22,6 +22,8 @@ export interface Bench<Data = DataSet> {
   args: string[];
   env: Record<string, string>;
   exportAll(...more: string[]): Promise<CliResult>;
+  /** From now on the archive is compared with this data. */
+  expect(data: Data): Promise<void>;
   /** Differences between the archive and the data set's first project, one a line; empty if there are none. */
   differences(...flags: string[]): Promise<string>;
 }
@@ -30,7 +32,7 @@ export interface Bench<Data = DataSet> {
 export function bench(t: TestContext, data: DataSet, options: Partial<DemoServerOptions> = {}): Promise<Bench> {
   return benchOf(t, 'neptune3', data, {
     start: () => startDemoServer({ data, ...options }),
-    writeExpected: (folder) => writeExpected(data.projects[0]!, folder),
+    writeExpected: (folder, now) => writeExpected(now.projects[0]!, folder),
   });
 }
 
@@ -39,14 +41,17 @@ export async function benchOf<Data extends { projects: { path: string }[] }>(
   t: TestContext,
   exporter: 'neptune3' | 'neptune2',
   data: Data,
-  { start, writeExpected }: { start(): Promise<DemoServer<Data>>; writeExpected(folder: string): Promise<void> },
+  {
+    start,
+    writeExpected,
+  }: { start(): Promise<DemoServer<Data>>; writeExpected(folder: string, data: Data): Promise<void> },
 ): Promise<Bench<Data>> {
   const server = await start();
   t.after(() => server.close());
   const folder = await tempFolder(t);
   const project = data.projects[0]!;
   const expected = join(folder, 'expected');
-  await writeExpected(expected);
+  await writeExpected(expected, data);
   const args = ['export', '--exporter', exporter, '-p', project.path, '-d', 'data', '-f', 'files', '--no-progress'];
   const env = { NEPTUNE_API_TOKEN: server.token };
   return {
@@ -54,6 +59,7 @@ export async function benchOf<Data extends { projects: { path: string }[] }>(
     folder,
     args,
     env,
+    expect: (now) => writeExpected(expected, now),
     exportAll: (...more) => runCli([...args, ...more], { cwd: folder, env }),
     async differences(...flags) {
       const program = join(import.meta.dirname, '..', 'counterparts', 'archive_check.py');
