@@ -127,7 +127,7 @@ async function exportBatch(
 /** A run that could not be read at all is closed without a trace: what an earlier export has of it stays. */
 async function finishRun(run: RunRef, open: RunExport, options: SettledOptions, result: ExportResult): Promise<void> {
   const { progress, errors } = options;
-  if (open.unreadable || open.noBetter) {
+  if (open.unreadable || (await open.isNoBetter())) {
     for (const failure of open.failures) errors?.record(run.projectId, run.runId, failure);
     await open.abort();
     if (open.unreadable) result.failed++;

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { countAttributes } from '../archive/attribute-counts.ts';
 import { findRun, journalPath } from '../archive/find-run.ts';
 import { diskName, FileNamer, type FileNames, Neptune2FileNamer, runsFolder } from '../archive/names.ts';
 import { publishRun } from '../archive/publish.ts';
@@ -10,7 +11,7 @@ import { type ArchiveRun, MANIFEST_VERSION, type Manifest, type SkippedFile } fr
 import { RunWriter } from '../archive/writer.ts';
 import type { FileType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
-import type { Failure } from '../model/errors.ts';
+import { ExporterError, type Failure } from '../model/errors.ts';
 import type { RunRef, Selection } from '../model/runs.ts';
 import type { RemoteFile, Source } from '../sources/source.ts';
 import { DownloadJournal } from './download-journal.ts';
@@ -148,19 +149,30 @@ export class RunExport {
   }
 
   /**
-   * True if the archive's run is to stay: this try failed where that one had not, or brought nothing more. A server that
+   * True if the archive's run is to stay: this try failed in what that one has, or brought nothing more. A server that
    * is about to go must not take with it what was saved before.
    */
-  get noBetter(): boolean {
+  async isNoBetter(): Promise<boolean> {
     const { previous, mend } = this.#found;
     if (!previous || this.failures.length === 0) return false;
     if (mend) return !mend.isBetter([...this.failures, ...mend.silent(this.failures)]);
     const before = countByPath(previous.failures);
-    const now = countByPath(this.failures);
-    if ([...now].some(([path, count]) => count > (before.get(path) ?? 0))) return true;
+    const worse = [...countByPath(this.failures)].filter(([path, count]) => count > (before.get(path) ?? 0));
+    if (worse.length > 0) return this.#holdsAny(previous, new Set(worse.map(([path]) => path)));
     const wider = !coversSelection(previous, this.#options.selection);
     const newer = this.#run.modifiedAt !== previous.modifiedAt;
     return !wider && !newer && this.failures.length >= previous.failures.length;
+  }
+
+  /** True if the archive's run has something of one of these attributes; also if it can't be read. */
+  async #holdsAny(previous: Manifest, paths: ReadonlySet<string | undefined>): Promise<boolean> {
+    try {
+      const counts = await countAttributes(runOf(this.#options.dataPath, previous));
+      return [...counts.values()].some((rows) => [...rows.keys()].some((path) => paths.has(path)));
+    } catch (error) {
+      if (error instanceof ExporterError && error.code === 'archive') return true;
+      throw error;
+    }
   }
 
   /** The archive had the run whole before. */

@@ -27,6 +27,8 @@ export interface FakeRun {
   files?: FakeFile[];
   /** Attributes that can't be read. */
   lost?: string[];
+  /** Float series by path: the values at the steps 0, 1, 2, ...; after `failsAfter` of them the reading fails. */
+  series?: Record<string, { values: number[]; failsAfter?: number }>;
   modifiedAt?: number;
 }
 
@@ -36,6 +38,8 @@ export type FakeProject = Partial<Record<'runs' | RegistryScope, Record<string, 
 export interface FakeSource extends Source {
   /** Downloads begun, as `<run> <attribute> <step>`. */
   downloads: string[];
+  /** Series read, as `<run> <attribute>`. */
+  seriesRead: string[];
   /** Thrown at the end of a listing, by `<project> <runs|models|model_versions>`. */
   listingEnds: Map<string, Error>;
   projects: Record<string, FakeProject>;
@@ -44,6 +48,7 @@ export interface FakeSource extends Source {
 export function fakeSource(name: Source['name'], projects: Record<string, FakeProject>): FakeSource {
   const listingEnds = new Map<string, Error>();
   const downloads: string[] = [];
+  const seriesRead: string[] = [];
   async function* list(projectId: string, what: 'runs' | RegistryScope, wanted: (id: string) => boolean) {
     const project = source.projects[projectId];
     if (!project) throw new ExporterError('access_denied', `There is no project ${projectId}.`);
@@ -59,6 +64,7 @@ export function fakeSource(name: Source['name'], projects: Record<string, FakePr
     name,
     address: 'https://fake.invalid',
     downloads,
+    seriesRead,
     listingEnds,
     projects,
     listProjects: async () => Object.keys(projects),
@@ -71,7 +77,7 @@ export function fakeSource(name: Source['name'], projects: Record<string, FakePr
     async readRuns(runs, _selection: Selection, sink) {
       for (const run of runs) {
         const content = source.projects[run.projectId]?.[run.scope ?? 'runs']?.[run.runId];
-        await readRun(run, content ?? {}, sink, downloads);
+        await readRun(run, content ?? {}, sink, { downloads, seriesRead });
       }
     },
     close: async () => {},
@@ -79,11 +85,30 @@ export function fakeSource(name: Source['name'], projects: Record<string, FakePr
   return source;
 }
 
-async function readRun(run: RunRef, { rows, files = [], lost = [] }: FakeRun, sink: RunSink, downloads: string[]) {
+async function readRun(
+  run: RunRef,
+  { rows, files = [], lost = [], series = {} }: FakeRun,
+  sink: RunSink,
+  { downloads, seriesRead }: Pick<FakeSource, 'downloads' | 'seriesRead'>,
+) {
+  const isWanted = (path: string) => sink.wants?.(run, path) ?? true;
   await sink.batch(run, { kind: 'scalars', rows: rows ?? [{ path: 'sys/id', type: 'string', value: run.sysId }] });
   const attributes = new Map(files.map(({ attributePath: path, type }) => [path, { path, type }]));
   sink.fileAttributes(run, [...attributes.values()]);
-  await Promise.all(files.map((file) => sink.file(run, remote(run, file, downloads))));
+  const wanted = new Set([...attributes.keys()].filter(isWanted));
+  const wantedFiles = files.filter(({ attributePath }) => wanted.has(attributePath));
+  await Promise.all(wantedFiles.map((file) => sink.file(run, remote(run, file, downloads))));
+  for (const [path, { values, failsAfter = values.length }] of Object.entries(series)) {
+    if (!isWanted(path)) continue;
+    seriesRead.push(`${run.runId} ${path}`);
+    const length = failsAfter;
+    const steps = BigInt64Array.from({ length }, (_, index) => BigInt(index) * 1_000_000n);
+    const points = { path, length, steps, timestamps: steps, values: Float64Array.from(values.slice(0, length)) };
+    if (length > 0) await sink.batch(run, { kind: 'float_series', ...points });
+    if (length < values.length) {
+      sink.failure(run, failureOf(new ExporterError('server', 'It failed.'), { path, type: 'float_series' }));
+    }
+  }
   for (const path of lost) {
     sink.failure(run, failureOf(new ExporterError('server', 'It failed.'), { path, type: 'float_series' }));
   }
