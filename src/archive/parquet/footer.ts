@@ -68,6 +68,8 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   const { size } = await file.stat();
   if (size < 12) throw new DamagedFile('it is too short for a parquet file');
   const tail = await readExactly(file, size - 8, 8);
+  if ((await readExactly(file, 0, 4)).toString('latin1') !== 'PAR1')
+    throw new DamagedFile('it does not begin like a parquet file');
   if (tail.toString('latin1', 4) !== 'PAR1') throw new DamagedFile('it does not end like a parquet file');
   const length = tail.readUInt32LE(0);
   if (length > size - 12 || length > MAX_FOOTER_BYTES) throw new DamagedFile('the length of its footer is wrong');

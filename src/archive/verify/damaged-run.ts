@@ -54,10 +54,15 @@ export async function checkDamaged(
   if (manifest && !pending && belongs(manifest, project, name)) {
     const before = context.findings.totals.verified;
     const parts = manifest.parts.map((part) => join(directory, part.name));
+    const recorded = new Set(manifest.parts.map((part) => part.name));
+    for (const part of await partsOf(directory, name)) {
+      const file = partName(name, part);
+      if (!recorded.has(file)) tell({ code: 'stranger', message: 'its run has no such part' }, join(directory, file));
+    }
     const problems = await countProblems(context, (own) =>
       checkRun({ ...run, projectId: manifest.projectId, parts, manifest }, own),
     );
-    if (problems > 0) return;
+    if (told + problems > 0) return;
     context.findings.totals.verified = before;
     tell({ code: 'run_damaged', message: error.message }, directory);
     return;
@@ -67,12 +72,7 @@ export async function checkDamaged(
     const message = `the manifest is of the run ${manifest.runId} of ${manifest.projectId}, not of this one`;
     tell({ code: 'manifest_foreign', message }, path);
   }
-  const numbers = (await readdir(directory).catch(() => []))
-    .flatMap((file) => {
-      const parsed = parsePartName(file);
-      return parsed?.run === name ? [parsed.part] : [];
-    })
-    .sort((left, right) => left - right);
+  const numbers = await partsOf(directory, name);
   for (const part of missing(numbers)) {
     tell({ code: 'part_missing', message: 'the part is missing' }, join(directory, partName(name, part)));
   }
@@ -81,6 +81,15 @@ export async function checkDamaged(
     if (parts.length > 0) await checkRun({ ...run, runId: name, parts }, own, true);
   });
   if (told + problems === 0) tell({ code: 'run_damaged', message: error.message }, directory);
+}
+
+/** Numbers of the run's parts in a folder, rising. */
+async function partsOf(directory: string, name: string): Promise<number[]> {
+  const numbers = (await readdir(directory).catch(() => [])).flatMap((file) => {
+    const parsed = parsePartName(file);
+    return parsed?.run === name ? [parsed.part] : [];
+  });
+  return numbers.sort((left, right) => left - right);
 }
 
 /** Runs a check and counts what it finds. */
