@@ -42,6 +42,8 @@ interface Totals {
   runs: number;
   /** Runs with something missing, as their manifests say. */
   partialRuns: number;
+  /** Of the partial ones: accepted as they are by the user. */
+  acceptedRuns: number;
   /** Runs without a manifest: nobody recorded whether they are whole. */
   unverifiedRuns: number;
   /** Runs without a manifest since their export was interrupted: the next one does them again. */
@@ -69,7 +71,7 @@ export interface ProjectSummary extends Totals {
   times: { first: string; last: string } | null;
   /** Runs with the most rows, the largest first. */
   biggestRuns: { runId: string; records: number; bytes: number }[];
-  /** Ids of partial runs. */
+  /** Ids of partial runs, without the accepted ones. */
   partial: string[];
   /** Disk names of damaged runs, and what is wrong with them. */
   damaged: { run: string; message: string }[];
@@ -305,6 +307,7 @@ class Tally {
       add(this.#totals, {
         runs: 1,
         partialRuns: run.manifest?.status === 'partial' ? 1 : 0,
+        acceptedRuns: isAccepted(run.manifest) ? 1 : 0,
         selectedRuns: run.manifest && isNarrow(run.manifest.selection) ? 1 : 0,
         unverifiedRuns: run.manifest || interrupted ? 0 : 1,
         interruptedRuns: interrupted ? 1 : 0,
@@ -315,7 +318,7 @@ class Tally {
         files,
       }),
     );
-    if (run.manifest?.status === 'partial') this.#partial.push(run.runId);
+    if (run.manifest?.status === 'partial' && !isAccepted(run.manifest)) this.#partial.push(run.runId);
     if (damage !== undefined) this.#damagedFiles.push({ runId: run.runId, files: files.damaged, example: damage });
     for (const [type, paths] of tally.types) {
       for (const [path, rows] of paths) addRows(this.#types, type, path, rows);
@@ -346,6 +349,10 @@ class Tally {
   }
 }
 
+function isAccepted(manifest: Manifest | undefined): boolean {
+  return manifest?.status === 'partial' && manifest.accepted !== undefined;
+}
+
 function countOf(paths: ReadonlyMap<string, number>): TypeCount {
   return { attributes: paths.size, rows: [...paths.values()].reduce((sum, rows) => sum + rows, 0) };
 }
@@ -360,6 +367,7 @@ function emptyTotals(): Totals {
   return {
     runs: 0,
     partialRuns: 0,
+    acceptedRuns: 0,
     selectedRuns: 0,
     unverifiedRuns: 0,
     interruptedRuns: 0,
@@ -376,6 +384,7 @@ function add(left: Totals, right: Totals): Totals {
   return {
     runs: left.runs + right.runs,
     partialRuns: left.partialRuns + right.partialRuns,
+    acceptedRuns: left.acceptedRuns + right.acceptedRuns,
     selectedRuns: left.selectedRuns + right.selectedRuns,
     unverifiedRuns: left.unverifiedRuns + right.unverifiedRuns,
     interruptedRuns: left.interruptedRuns + right.interruptedRuns,

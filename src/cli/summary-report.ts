@@ -105,9 +105,11 @@ function recordsText({ records, emptyRows }: ProjectSummary): string {
 }
 
 function runsText(project: ProjectSummary): string {
-  const { runs, partialRuns, selectedRuns, unverifiedRuns, interruptedRuns, damagedRuns } = project;
+  const { runs, partialRuns, acceptedRuns, selectedRuns, unverifiedRuns, interruptedRuns, damagedRuns } = project;
   const details = [
-    partialRuns > 0 ? `${count(partialRuns)} partial` : '',
+    partialRuns > 0
+      ? `${count(partialRuns)} partial${acceptedRuns > 0 ? `, ${count(acceptedRuns)} of them accepted so` : ''}`
+      : '',
     selectedRuns > 0 ? `${count(selectedRuns)} with a selection of their attributes` : '',
     unverifiedRuns > 0 ? `${count(unverifiedRuns)} unverified, as they have no manifest` : '',
     interruptedRuns > 0 ? `${count(interruptedRuns)} interrupted, which the next export does again` : '',

@@ -17,6 +17,8 @@ export interface VerifyReport extends VerifyResult {
   filesPath: string;
   /** Folder of the models' data, if it is another one that was looked at, too. */
   modelDataPath: string | null;
+  /** What `--source` compared with: server, runs, points and values that it sent. */
+  source: { address: string; compared: number; rows: number } | null;
   seconds: number;
   /** Where the problems are listed as well; null if there are none. */
   errorReport: string | null;
@@ -41,7 +43,7 @@ export function verifyLines(report: VerifyReport): string[] {
 
 /** The one line that says how it stands. */
 export function closingLine(report: VerifyReport): string {
-  const { runs, parts, files, bytes, problems, verified, adopted, unverified } = report;
+  const { runs, parts, files, bytes, problems, verified, adopted, unverified, source } = report;
   const read = [plural(runs, 'run'), plural(parts, 'part'), plural(files, 'file'), size(bytes)].join(', ');
   const outcome =
     problems.length > 0
@@ -51,7 +53,11 @@ export function closingLine(report: VerifyReport): string {
           ? 'all is as recorded'
           : `all is well, ${count(adopted)} recorded now`
         : `all is readable, ${count(verified)} as recorded`;
-  return `Verified ${read} in ${duration(report.seconds * 1000)}: ${outcome}.`;
+  const beside =
+    source === null
+      ? ''
+      : ` Compared with ${source.address}: ${plural(source.compared, 'run')}, ${plural(source.rows, 'record')}.`;
+  return `Verified ${read} in ${duration(report.seconds * 1000)}: ${outcome}.${beside}`;
 }
 
 function problemTable(report: VerifyReport): string[] {

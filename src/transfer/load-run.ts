@@ -1,6 +1,7 @@
 // One run from the archive into a target: look whether it is there, survey it, hand it over, have it checked.
 
 import { join } from 'node:path';
+import { isInterrupted } from '../archive/find-run.ts';
 import { type ReadOptions, readBatches, readRunInfo } from '../archive/reader.ts';
 import type { ArchiveRun, Manifest } from '../archive/types.ts';
 import { throwIfAborted } from '../http/limits.ts';
@@ -46,11 +47,19 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     options.onTargetId(found.id);
     return { outcome: 'skipped', found: found.state, failures: [], alterations: [] };
   }
-  const missing = exportFailures(run.manifest);
+  const missing = await exportFailures(run);
   const skipped = run.manifest?.skippedFiles ?? [];
   const alterations = new AlterationList();
   for (const { attributePath } of skipped) {
     alterations.add('file_left_out', attributePath, 'The export left out files of it for their size.');
+  }
+  const accepted = acceptedFailures(run.manifest);
+  for (const { attributePath, message } of accepted) {
+    alterations.add(
+      'not_exported',
+      attributePath,
+      `The archive has it not or not whole, which was accepted: ${message}`,
+    );
   }
   const survey: RunSurvey = new Map();
   for await (const batch of readParts(run, (failure) => missing.push(failure), nullsInto(alterations))) {
@@ -63,7 +72,9 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     survey,
     filesDirectory: join(options.filesPath, run.project.diskName),
     files: expectedFiles(run.manifest),
-    failedAttributes: new Set([...missing, ...skipped].flatMap(({ attributePath }) => attributePath ?? [])),
+    failedAttributes: new Set(
+      [...missing, ...skipped, ...accepted].flatMap(({ attributePath }) => attributePath ?? []),
+    ),
     alterations: alterations.all,
     onBytes: (count) => progress.bytes(count),
     signal,
@@ -82,15 +93,25 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
   return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
 }
 
-/** What the archive lacks since the export could not get it. */
-function exportFailures(manifest: Manifest | undefined): Failure[] {
-  const failures = (manifest?.failures ?? []).map((failure) => ({
+/** What the archive lacks since the export could not get it, and nobody accepted that. */
+async function exportFailures(run: ArchiveRun): Promise<Failure[]> {
+  const { manifest } = run;
+  if (await isInterrupted(run)) {
+    return [failureOf(new ExporterError('archive', 'The export of this run was interrupted: export it again.'))];
+  }
+  if (manifest?.status !== 'partial' || manifest.accepted !== undefined) return [];
+  const failures = manifest.failures.map((failure) => ({
     ...failure,
     message: `The archive has it not or not whole, export the run again: ${failure.message}`,
   }));
-  if (manifest?.status !== 'partial' || failures.length > 0) return failures;
+  if (failures.length > 0) return failures;
   const error = new ExporterError('archive', 'The archive has this run only in part: export it again.');
   return [failureOf(error)];
+}
+
+/** What the archive lacks, and the user wants it so. */
+function acceptedFailures(manifest: Manifest | undefined): readonly Failure[] {
+  return manifest?.status === 'partial' && manifest.accepted !== undefined ? manifest.failures : [];
 }
 
 function expectedFiles(manifest: Manifest | undefined): Map<string, ExpectedFile> {

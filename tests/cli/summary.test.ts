@@ -219,6 +219,7 @@ test('names of others cannot command the terminal, and long lists are cut', () =
     directory: '/x',
     runs: 12,
     partialRuns: 12,
+    acceptedRuns: 0,
     selectedRuns: 0,
     unverifiedRuns: 0,
     interruptedRuns: 1,

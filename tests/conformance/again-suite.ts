@@ -170,4 +170,68 @@ export function againSuite<
     assert.equal(await bench.differences(), '');
     assert.deepEqual(await leftovers(bench.folder), []);
   });
+
+  test(named('verify --source finds what the server has and the archive lacks'), async (t) => {
+    const data = kit.sample();
+    const bench = await kit.bench(t, data);
+    const { runs } = await reported(bench, 0);
+    const verify = async (code: number) => {
+      const args = [
+        'verify',
+        '-d',
+        'data',
+        '-f',
+        'files',
+        '--source',
+        '--exporter',
+        kit.name,
+        '--json',
+        '--no-progress',
+      ];
+      const result = await runCli(args, { cwd: bench.folder, env: bench.env });
+      assertExit(result, code);
+      return JSON.parse(result.stdout) as {
+        problems: { code: string; attributePath?: string; message: string }[];
+        notes: { code: string; count: number }[];
+        source: { compared: number; rows: number };
+      };
+    };
+    const same = await verify(0);
+    const counted = (notes: { code: string; count: number }[]) => notes.map(({ code, count }) => `${code} ${count}`);
+    assert.deepEqual([same.problems, counted(same.notes), same.source.compared], [[], ['source_archived 1'], runs]);
+    assert.ok(same.source.rows > 1000);
+
+    bench.server.replaceData(withChangedRun(data));
+    const changed = await verify(3);
+    assert.deepEqual(
+      [changed.problems.map(({ code }) => code), changed.source.compared],
+      [['source_changed'], runs - 1],
+    );
+
+    bench.server.replaceData(withChangedRun(data, { tellsTime: false }));
+    const { problems } = await verify(3);
+    assert.deepEqual(problems.map(({ code }) => code).sort(), ['source_attribute_gone', 'source_points']);
+    const [, had = 0, has = 0] =
+      /has (\d+) of float_series, the archive (\d+)/.exec(
+        problems.find(({ code }) => code === 'source_points')!.message,
+      ) ?? [];
+    assert.equal(Number(had) - Number(has), 3);
+
+    const [project, ...others] = data.projects;
+    const without = { ...data, projects: [{ ...project!, runs: project!.runs.slice(1) }, ...others] } as Data;
+    bench.server.replaceData(without);
+    const gone = await verify(0);
+    assert.deepEqual(counted(gone.notes), ['source_gone 1', 'source_archived 1']);
+
+    const fresh = await kit.bench(t, without);
+    await reported(fresh, 0);
+    fresh.server.replaceData(data);
+    const args = ['verify', '-d', 'data', '-f', 'files', '--source', '--exporter', kit.name, '--no-progress'];
+    const missing = await runCli(args, { cwd: fresh.folder, env: fresh.env });
+    assertExit(missing, 3);
+    assert.match(missing.stdout, /The source has this run, the archive lacks it\./);
+    const refused = await runCli(args, { cwd: fresh.folder });
+    assertExit(refused, 1);
+    assert.match(refused.stderr, /token/i);
+  });
 }

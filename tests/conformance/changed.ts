@@ -9,9 +9,10 @@ interface AnyAttribute {
 
 const CONTENT = Buffer.from('other content than before');
 
-/** The data with its first run changed, and the time of its last change with it. */
+/** The data with its first run changed, and, unless told otherwise, the time of its last change with it. */
 export function withChangedRun<Data extends { projects: { runs: { attributes: ReadonlyMap<string, unknown> }[] }[] }>(
   data: Data,
+  { tellsTime = true } = {},
 ): Data {
   const [project, ...projects] = data.projects;
   const [run, ...runs] = project!.runs;
@@ -37,6 +38,6 @@ export function withChangedRun<Data extends { projects: { runs: { attributes: Re
   attributes.delete(lostPath);
   const changed = attributes.get('sys/modification_time') as { value?: bigint } | undefined;
   const time = (changed?.value ?? BigInt(Date.UTC(2025, 0, 1))) + 3_600_000n;
-  attributes.set('sys/modification_time', { type: 'datetime', value: time });
+  if (tellsTime) attributes.set('sys/modification_time', { type: 'datetime', value: time });
   return { ...data, projects: [{ ...project, runs: [{ ...run, attributes }, ...runs] }, ...projects] } as Data;
 }

@@ -248,6 +248,19 @@ test('a run that the archive has in part is told, and completed once the export 
   assert.deepEqual([whole?.status, whole?.artifacts['model/model.bin']?.text], ['FINISHED', 'weights']);
 });
 
+test('a partial run that was accepted as it is counts as whole, and what it lacks is told', async (t) => {
+  const folder = await tempFolder(t);
+  const failure = { attributePath: 'model', code: 'not_found' as const, message: 'HTTP 404.', time: '2026-01-01' };
+  const run = sampleRun(PROJECT, 'r', [{ kind: 'files', rows: [{ path: 'model', type: 'file', file: null }] }]);
+  const accepted = { status: 'partial' as const, failures: [failure], accepted: '2026-01-02T00:00:00.000Z' };
+  await writeExported(join(folder, 'data'), run, accepted);
+  const { result, failures } = await load(folder, 'accepted');
+  assert.deepEqual([result.loaded, result.failed, failures], [1, 0, []]);
+  assert.deepEqual(result.alterationsByCode, { not_exported: 1 });
+  assert.equal((await activeRuns('accepted')).get('r')?.status, 'FINISHED');
+  assert.equal((await load(folder, 'accepted')).result.skipped, 1);
+});
+
 test('a set of files of Neptune 2 arrives as it was exported, points without a time too, and what was left out is told', async (t) => {
   const folder = await tempFolder(t);
   const data = join(folder, 'data');

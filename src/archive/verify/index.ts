@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { forEachLimited, throwIfAborted } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
 import type { RegistryScope } from '../../model/runs.ts';
+import { lockFolders } from '../lock.ts';
 import { diskName, parsePartName } from '../names.ts';
 import { type Archive, findArchive, openArchive } from '../reader.ts';
 import type { ArchiveProject, ArchiveRun } from '../types.ts';
@@ -17,6 +18,7 @@ import { type CheckContext, checkRun, type ReadRun } from './run-check.ts';
 import { type FolderRuns, findDataStrangers, findFileStrangers, findRootStrangers } from './strangers.ts';
 import type { Problem, VerifyResult } from './types.ts';
 
+export { noteOf } from './report.ts';
 export type { Note, Problem, ProblemCode, VerifyResult } from './types.ts';
 
 /** A folder of data, and the folders of files that belong to it. */
@@ -71,7 +73,7 @@ interface Entry {
 /**
  * Verifies an archive: runs, models and model versions. Damage never ends it.
  * @throws ExporterError `archive` if the folders hold no archive, or not what was asked for; `interrupted`; `disk` if a
- *   manifest can't be written
+ *   manifest can't be written; `locked` if an export is at work where manifests are to be written
  */
 export async function verifyArchive(options: VerifyOptions): Promise<VerifyResult> {
   const folders = options.folders.map((folder) => ({
@@ -80,11 +82,15 @@ export async function verifyArchive(options: VerifyOptions): Promise<VerifyResul
     modelFilesPath: resolve(folder.modelFilesPath ?? folder.filesPath),
   }));
   const entries = await openAll(folders);
+  const dataPaths = folders.map(({ dataPath }) => dataPath);
+  // Manifests are written: no export may be at work there.
+  const lock = options.adopt ? await lockFolders(dataPaths) : undefined;
   const verifier = new Verifier(options, entries);
   try {
-    return await verifier.verify(folders.map(({ dataPath }) => dataPath));
+    return await verifier.verify(dataPaths);
   } finally {
     await verifier.close();
+    await lock?.release();
   }
 }
 

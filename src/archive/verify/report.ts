@@ -16,6 +16,8 @@ const NOTE_TEXTS: Record<Note['code'], (count: number) => string> = {
   litter: (count) => `${files(count)} that the operating system left in folders`,
   not_looked_for: (count) =>
     `${projects(count)} with files that nothing accounts for, which may be of runs that can't be read`,
+  source_gone: (count) => `${runs(count)} no longer at the source: the archive is all that is left`,
+  source_archived: (count) => `${runs(count)} archived or in the trash at the source, and not in the archive`,
   not_adopted: (count) => `${runs(count)} whole, but not adopted: a manifest can't name what they have`,
 };
 
@@ -23,6 +25,11 @@ const runs = (count: number) => (count === 1 ? '1 run' : `${count} runs`);
 const rows = (count: number) => (count === 1 ? '1 row' : `${count} rows`);
 const files = (count: number) => (count === 1 ? '1 file' : `${count} files`);
 const projects = (count: number) => (count === 1 ? '1 project' : `${count} projects`);
+
+/** A note with its sentence. */
+export function noteOf(code: Note['code'], count: number): Note {
+  return { code, message: NOTE_TEXTS[code](count), count };
+}
 
 /** Sums up while the work goes on. */
 export class Findings {
@@ -59,7 +66,7 @@ export class Findings {
   }
 
   result(): VerifyResult {
-    const notes = [...this.#notes].map(([code, count]) => ({ code, message: NOTE_TEXTS[code](count), count }));
+    const notes = [...this.#notes].map(([code, count]) => noteOf(code, count));
     const place = ({ projectId, scope, runId, path, attributePath }: Problem) =>
       [projectId, scope, runId, path, attributePath].map((text) => text ?? '').join('\0');
     // Runs are checked side by side: the order must not be one of chance.

@@ -36,7 +36,14 @@ export type ProblemCode =
   | 'leftover' // of an export that was interrupted
   | 'stranger' // nothing in the archive accounts for it
   | 'folder_unreadable' // it can't be listed
-  | 'check_failed'; // the check itself failed
+  | 'check_failed' // the check itself failed
+  // Only where the archive is compared with its source:
+  | 'source_run_missing' // the source has a run that the archive lacks
+  | 'source_changed' // a run changed at the source since it was exported
+  | 'source_attribute_missing' // the source has an attribute that the archive lacks
+  | 'source_attribute_gone' // the archive has an attribute that the source lacks, though the run didn't change
+  | 'source_points' // the source has another number of points or values
+  | 'source_unreadable'; // the source could not be asked
 
 /** One thing that is off. */
 export interface Problem {
@@ -67,7 +74,9 @@ export interface Note {
     | 'files_without_bytes' // files of official archives that are empty
     | 'litter' // files that operating systems leave in folders
     | 'not_looked_for' // strangers that could not be told from files of a damaged run
-    | 'not_adopted'; // runs that are whole and could not be adopted
+    | 'not_adopted' // runs that are whole and could not be adopted
+    | 'source_gone' // runs that are no longer at the source
+    | 'source_archived'; // runs that are archived or in the trash at the source, and not in the archive
   message: string;
   /** How many. */
   count: number;

@@ -8,6 +8,7 @@ import type { Progress } from '../../transfer/progress.ts';
 import type { Bind, CliContext } from '../context.ts';
 import { EXIT } from '../errors.ts';
 import { appendLine } from '../logging.ts';
+import { type Exporter, exporterOption } from '../neptune.ts';
 import * as shared from '../options.ts';
 import { withProgress } from '../progress.ts';
 import type { VerifyReport } from '../verify-report.ts';
@@ -21,6 +22,9 @@ interface VerifyOptions extends shared.CommonOptions {
   projectIds: string[];
   runs: string[];
   adopt: boolean;
+  source: boolean;
+  exporter?: Exporter;
+  apiToken?: string;
   errorReportFile: string;
   progress: boolean;
   json: boolean;
@@ -29,6 +33,7 @@ interface VerifyOptions extends shared.CommonOptions {
 const EXAMPLES = [
   ['Prove what the last export brought', 'neptune-exporter verify'],
   ['An archive somewhere else', 'neptune-exporter verify -d /mnt/exports/data -f /mnt/exports/files'],
+  ['Also whether the server has more by now', 'neptune-exporter verify --source'],
   [
     'Record an archive of the official exporter, so that it can be proven from now on',
     'neptune-exporter verify --adopt',
@@ -38,7 +43,7 @@ const EXAMPLES = [
 /** The command `verify`. */
 export function verifyCommand(bind: Bind): Command {
   const command = new Command('verify').description(
-    'Prove that an archive is whole: every part and file is there with its size and hash, and nothing besides. Archives of the official exporter, which recorded no hashes, are read to the last value. Needs no server. Ends with 3 if anything is off.',
+    'Prove that an archive is whole: every part and file is there with its size and hash, and nothing besides. Archives of the official exporter, which recorded no hashes, are read to the last value. Needs no server but for --source. Ends with 3 if anything is off.',
   );
   shared.addDataPath(command);
   command
@@ -47,7 +52,14 @@ export function verifyCommand(bind: Bind): Command {
     .option('--model-files-path <folder>', 'folder of their files (default: model_files, beside their data)')
     .addOption(shared.manyOption('-p, --project-ids <path>', 'only this project, as workspace/project'))
     .addOption(shared.manyOption('-r, --runs <run id>', 'only this run or model: the exact id'))
-    .option('--adopt', 'write manifests for whole runs without one, so that from now on they can be proven', false);
+    .option('--adopt', 'write manifests for whole runs without one, so that from now on they can be proven', false)
+    .option(
+      '--source',
+      'also compare with the server: runs, attributes, numbers of points; files are not fetched',
+      false,
+    )
+    .addOption(exporterOption())
+    .option('--api-token <token>', 'API token for --source; better set NEPTUNE_API_TOKEN, which no process list shows');
   shared.addErrorReport(command);
   shared.addLogging(command);
   shared.addNoProgress(command);
@@ -59,6 +71,11 @@ async function runVerify(options: VerifyOptions, context: CliContext): Promise<n
   const { terminal, redactor } = context;
   const { verifyArchive } = await import('../../archive/verify/index.ts');
   const { closingLine, verifyLines } = await import('../verify-report.ts');
+  if (options.source) {
+    // Before the long work begins.
+    const { sourceToken } = await import('../verify-source.ts');
+    sourceToken(options.apiToken, context);
+  }
   const log = context.openLog(options);
   const signal = context.interruptSignal();
   const folders = foldersOf(options);
@@ -66,28 +83,49 @@ async function runVerify(options: VerifyOptions, context: CliContext): Promise<n
   const errorReport = resolve(options.errorReportFile);
   const started = performance.now();
   const live = terminal.live && options.progress;
+  const chosen = {
+    folders,
+    ...(options.projectIds.length > 0 ? { projects: options.projectIds } : {}),
+    ...(options.runs.length > 0 ? { runs: options.runs } : {}),
+  };
+  const onProblem = (problem: Problem) => {
+    log.file(`${problem.code}: ${problem.projectId} ${problem.runId ?? ''} ${problem.path ?? ''}: ${problem.message}`);
+    appendLine(errorReport, redactor.redact(problemLine(problem)));
+  };
   const result = await withProgress({ terminal, verb: 'verifying', live }, (progress) =>
     verifyArchive({
-      folders,
-      ...(options.projectIds.length > 0 ? { projects: options.projectIds } : {}),
-      ...(options.runs.length > 0 ? { runs: options.runs } : {}),
+      ...chosen,
       adopt: options.adopt,
       writtenBy: `neptune-exporter ${packageVersion()}`,
-      onProblem(problem) {
-        log.file(
-          `${problem.code}: ${problem.projectId} ${problem.runId ?? ''} ${problem.path ?? ''}: ${problem.message}`,
-        );
-        appendLine(errorReport, redactor.redact(problemLine(problem)));
-      },
+      onProblem,
       progress: progressOf(progress),
       signal,
     }),
   );
+  let source: VerifyReport['source'] = null;
+  if (options.source) {
+    const { compareArchive } = await import('../verify-source.ts');
+    const check = {
+      ...chosen,
+      ...(options.apiToken === undefined ? {} : { apiToken: options.apiToken }),
+      ...(options.exporter === undefined ? {} : { exporter: options.exporter }),
+      onProblem(problem: Problem) {
+        result.problems.push(problem);
+        onProblem(problem);
+      },
+    };
+    const { address, compared, rows, notes } = await withProgress({ terminal, verb: 'comparing', live }, (progress) =>
+      compareArchive(check, { context, log, signal, progress }),
+    );
+    source = { address, compared, rows };
+    result.notes.push(...notes);
+  }
   const report: VerifyReport = {
     dataPath: first!.dataPath,
     filesPath: first!.filesPath,
     modelDataPath: folders[1]?.dataPath ?? null,
     ...result,
+    source,
     seconds: Math.round(performance.now() - started) / 1000,
     errorReport: result.problems.length > 0 ? errorReport : null,
     logFile: log.path ?? null,
