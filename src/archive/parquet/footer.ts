@@ -142,15 +142,17 @@ function parseChunk(raw: Thrift, leaf: LeafName, decimalBytes: number, dataEnd: 
   if (!codec) throw new DamagedFile(`the column ${leaf} is compressed in a way other than Snappy`);
   const data = size(raw.field_9, 'offset of a column');
   const dictionary = raw.field_11 === undefined ? 0 : size(raw.field_11, 'offset of a dictionary');
-  const start = dictionary > 0 && dictionary < data ? dictionary : data;
-  const end = start + size(raw.field_7, 'size of a column');
+  const entries = size(raw.field_5, 'values of a column');
+  // Of a column without rows pyarrow says that it begins at 0.
+  const start = entries === 0 ? 4 : dictionary > 0 && dictionary < data ? dictionary : data;
+  const end = start + (entries === 0 ? 0 : size(raw.field_7, 'size of a column'));
   if (start < 4 || end > dataEnd) throw new DamagedFile(`the column ${leaf} lies outside the file`);
   const chunk: Chunk = {
     leaf,
     codec,
     start,
     end,
-    entries: size(raw.field_5, 'values of a column'),
+    entries,
     decimalBytes,
     uncompressedBytes: size(raw.field_6, 'size of a column'),
   };

@@ -3,7 +3,8 @@
 import { EXPORT_CLASSES } from '../../model/attributes.ts';
 import { isSafeRelativePath, writeManifest } from '../manifest.ts';
 import { MANIFEST_VERSION, type Manifest, type ManifestFile } from '../types.ts';
-import { countsOf, isInPlace, type ReadRun } from './run-check.ts';
+import { countsOf } from './parts-together.ts';
+import { isInPlace, type ReadRun } from './run-check.ts';
 
 /**
  * Writes the manifest of a run of the official exporter that was read to its end, and in which nothing looks broken.

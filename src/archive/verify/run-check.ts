@@ -7,17 +7,19 @@ import { ExporterError } from '../../model/errors.ts';
 import { normalRelativePath } from '../../model/plain-name.ts';
 import { stepText } from '../../model/steps.ts';
 import { isInterrupted } from '../find-run.ts';
-import { diskName, nameDigest, partName } from '../names.ts';
+import { diskName, nameDigest } from '../names.ts';
 import { CREATED_BY } from '../parquet/file-writer.ts';
 import { fileOfRun } from '../staged-files.ts';
-import type { ArchiveRun, Manifest, TypeCount } from '../types.ts';
+import type { ArchiveRun, Manifest } from '../types.ts';
 import type { KnownFiles } from './known-files.ts';
+import { contradictedByRows, contradictions, partialText } from './manifest-check.ts';
 import type { FileFact, PartContent } from './part-content.ts';
+import { foreignParts, type ReadPart, repetitions } from './parts-together.ts';
 import type { Pool } from './pool.ts';
 import { look } from './regular-file.ts';
 import type { Findings } from './report.ts';
 import type { FileResult, FileToCheck, PartResult } from './tasks.ts';
-import type { Finding, ProblemCode } from './types.ts';
+import type { Finding, Problem, ProblemCode } from './types.ts';
 
 /** Files that go to a thread at once: as many, or as many bytes. */
 const BATCH_FILES = 64;
@@ -81,16 +83,23 @@ class RunCheck {
     const { findings } = this.#context;
     const content = manifest.version < 2;
     this.#checkNames();
-    this.#checkManifest(manifest);
-    const results = await this.#parts(content, manifest);
-    if (content) this.#checkCounts(manifest, results);
+    for (const finding of contradictions(manifest, this.#run.diskName)) this.#find(finding);
+    const parts = readParts(this.#run, await this.#parts(content, manifest));
+    if (content && parts.length === this.#run.parts.length) {
+      const contents = parts.map((part) => part.content);
+      for (const finding of contradictedByRows(manifest, contents)) this.#find(finding);
+      for (const { path, ...finding } of foreignParts(this.#run, parts)) this.#find(finding, path);
+    }
     await this.#recordedFiles(manifest);
     if (content) findings.note('version_1');
     if (manifest.adopted !== undefined) findings.note('adopted');
     if (this.#run.pending) findings.note('pending');
     if (manifest.status === 'partial') {
       if (manifest.accepted !== undefined) findings.note('accepted');
-      else this.#partial(manifest);
+      else {
+        findings.totals.partial++;
+        this.#find({ code: 'partial', message: partialText(manifest) }, undefined, { failures: manifest.failures });
+      }
     }
     if (this.#problems === 0) findings.totals.verified++;
   }
@@ -101,19 +110,20 @@ class RunCheck {
       this.#find({ code: 'interrupted', message: 'its export was interrupted; the next one does it again' });
     }
     const parts = await this.#parts(true);
-    const contents = parts.flatMap(({ content }) => content ?? []);
+    const read = readParts(this.#run, parts);
+    const contents = read.map((part) => part.content);
     if (guessed) this.#run = { ...this.#run, runId: contents[0]?.runIds[0] ?? this.#run.runId };
     if (!guessed || contents[0]?.runIds[0] !== undefined) this.#checkNames();
     // What can't be read to its end may name further files.
     if (contents.length < parts.length) this.#context.known.incomplete = true;
-    this.#checkContents(contents, parts);
+    this.#together(read, parts);
     const files = await this.#unrecordedFiles(contents);
     if (this.#problems > 0) return undefined;
     findings.totals.unverified++;
     return { run: this.#run, parts, files };
   }
 
-  #find(finding: Finding, path?: string): void {
+  #find(finding: Finding, path?: string, more: Partial<Problem> = {}): void {
     const { projectId, runId, scope } = this.#run;
     this.#problems++;
     this.#context.findings.problem({
@@ -122,7 +132,26 @@ class RunCheck {
       runId,
       ...(scope === undefined ? {} : { scope }),
       ...(path === undefined ? {} : { path }),
+      ...more,
     });
+  }
+
+  /** What the parts of a run without a manifest say must go together. */
+  #together(read: readonly ReadPart[], parts: readonly PartResult[]): void {
+    const foreign = foreignParts(this.#run, read);
+    // What a part of another run repeats is no second damage.
+    const strange = new Set(foreign.map(({ path }) => path));
+    const own = read.filter(({ path }) => !strange.has(path));
+    for (const { path, ...finding } of [...foreign, ...repetitions(own, !isOurs(parts))]) this.#find(finding, path);
+    const isWhole = read.length === parts.length;
+    if (isWhole && read.every(({ content }) => content.sysValues === 0)) {
+      this.#find({ code: 'no_sys_attributes', message: 'it has no attribute below sys/, which every run has' });
+    }
+    const rows = read.flatMap(({ content }) => content.attributes).filter(({ type }) => FILE_ROWS.has(type));
+    this.#context.findings.note(
+      'empty_files',
+      rows.reduce((sum, { empty }) => sum + empty, 0),
+    );
   }
 
   /** The names of folder and parts are made from the ids: their hashes at least, as they are the same everywhere. */
@@ -140,33 +169,6 @@ class RunCheck {
     }
   }
 
-  #checkManifest(manifest: Manifest): void {
-    const foreign = (message: string) => this.#find({ code: 'manifest_foreign', message });
-    const misnamed = manifest.parts.find(({ name }, index) => name !== partName(this.#run.diskName, index));
-    if (misnamed) foreign(`its manifest names the part ${misnamed.name}, which is none of this run`);
-    const rows = manifest.parts.reduce((sum, part) => sum + part.rows, 0);
-    const counted = Object.values(manifest.counts).reduce((sum, count) => sum + count.rows, 0);
-    if (rows !== counted) foreign(`its manifest counts ${rows} rows in its parts, and ${counted} by their types`);
-  }
-
-  #partial({ failures }: Manifest): void {
-    const [first] = failures;
-    const where = first?.attributePath === undefined ? '' : `${first.attributePath}: `;
-    const example = first ? `: ${failures.length > 1 ? 'e.g. ' : ''}${where}${first.message}` : '';
-    const what = failures.length === 1 ? 'one thing' : `${failures.length} things`;
-    this.#context.findings.totals.partial++;
-    this.#problems++;
-    const { projectId, runId, scope } = this.#run;
-    this.#context.findings.problem({
-      code: 'partial',
-      message: `${what} could not be exported${example}`,
-      projectId,
-      runId,
-      ...(scope === undefined ? {} : { scope }),
-      failures,
-    });
-  }
-
   /** Checks the parts side by side. */
   async #parts(content: boolean, manifest?: Manifest): Promise<PartResult[]> {
     const { pool, findings } = this.#context;
@@ -182,10 +184,9 @@ class RunCheck {
       findings.totals.parts++;
       findings.totals.bytes += result?.bytes ?? 0;
     });
-    const ours = results.some(({ createdBy }) => createdBy?.startsWith(OURS));
+    const ours = isOurs(results);
     for (const [index, result] of results.entries()) {
       for (const finding of result.findings) {
-        // Our exports keep what the server said, the odd things of old servers, too.
         if (!(ours && SERIES_ORDER.has(finding.code))) this.#find(finding, parts[index]);
       }
     }
@@ -201,79 +202,6 @@ class RunCheck {
       this.#find({ code: 'check_failed', message: error.message }, path);
       return undefined;
     }
-  }
-
-  /** Rows must be those that the manifest counts. */
-  #checkCounts(manifest: Manifest, results: PartResult[]): void {
-    const contents = results.flatMap(({ content }) => content ?? []);
-    if (contents.length < results.length) return;
-    this.#checkContents(contents, results, true);
-    const counts = countsOf(contents);
-    for (const type of new Set([...Object.keys(counts), ...Object.keys(manifest.counts)])) {
-      const [found, told] = [counts[type as AttributeType], manifest.counts[type as AttributeType]];
-      if (found?.rows === told?.rows && found?.attributes === told?.attributes) continue;
-      const message = `it has ${countText(found)} of type ${type}, its manifest says ${countText(told)}`;
-      this.#find({ code: 'part_rows', message });
-    }
-    const listed = new Set(manifest.files.map(({ path }) => path));
-    const sets = new Set(
-      manifest.files.flatMap(({ path, attributeType }) => (attributeType === 'file_set' && path !== null ? path : [])),
-    );
-    for (const { files } of contents) {
-      for (const { file } of files) {
-        if (listed.has(file) || [...sets].some((path) => path.startsWith(`${file}/`))) continue;
-        this.#find({ code: 'manifest_foreign', message: `a row names the file ${file}, which its manifest doesn't` });
-      }
-    }
-  }
-
-  /** What the parts say must go together. */
-  #checkContents(contents: PartContent[], parts: PartResult[], recorded = false): void {
-    const { projectId, runId } = this.#run;
-    const ids = (own: string, others: string[]) => new Set([own, ...others]);
-    const projectIds = ids(
-      projectId,
-      contents.flatMap((content) => content.projectIds),
-    );
-    const runIds = ids(
-      runId,
-      contents.flatMap((content) => content.runIds),
-    );
-    for (const [what, found] of [['project', projectIds] as const, ['run', runIds] as const]) {
-      if (found.size > 1) {
-        this.#find({
-          code: 'ids_differ',
-          message: `its rows are of more than one ${what}: ${[...found].slice(0, 3).join(', ')}`,
-        });
-      }
-    }
-    if (recorded) return;
-    const ours = parts.some(({ createdBy }) => createdBy?.startsWith(OURS));
-    const seen = new Map<string, bigint | undefined>();
-    for (const [index, { attributes }] of contents.entries()) {
-      for (const { path, type, firstStep, lastStep } of attributes) {
-        const key = `${type}\0${path}`;
-        const before = seen.get(key);
-        const part = this.#run.parts[index];
-        if (seen.has(key) && isAttributeType(type) && !type.endsWith('_series')) {
-          const message = `there are several rows of the ${type}, which has one value`;
-          this.#find({ code: 'repeated_attribute', message, attributePath: path }, part);
-        } else if (!ours && before !== undefined && firstStep !== undefined && firstStep <= before) {
-          const message = `steps of the ${type} repeat or go back: this part begins at ${stepText(firstStep)}, the one before ended at ${stepText(before)}`;
-          this.#find({ code: 'steps_out_of_order', message, attributePath: path }, part);
-        }
-        seen.set(key, lastStep ?? before);
-      }
-    }
-    const readable = contents.length === parts.length;
-    if (readable && contents.every(({ sysValues }) => sysValues === 0)) {
-      this.#find({ code: 'no_sys_attributes', message: 'it has no attribute below sys/, which every run has' });
-    }
-    const empty = contents.flatMap(({ attributes }) => attributes).filter(({ type }) => FILE_ROWS.has(type));
-    this.#context.findings.note(
-      'empty_files',
-      empty.reduce((sum, one) => sum + one.empty, 0),
-    );
   }
 
   async #recordedFiles(manifest: Manifest): Promise<void> {
@@ -295,6 +223,7 @@ class RunCheck {
     const { known, findings } = this.#context;
     const rows: { file: Omit<CheckedFile, 'result'>; check: FileToCheck }[] = [];
     const seen = new Map<string, Set<string>>();
+    let repeated = 0;
     for (const { attributes, files } of contents) {
       for (const fact of files) {
         const { path: attributePath, type } = attributes[fact.attribute]!;
@@ -307,13 +236,15 @@ class RunCheck {
         }
         const paths = seen.get(attributePath) ?? new Set();
         if (paths.has(path)) {
+          // Of a part that lies there twice this is true of every file.
+          if (repeated++ > 0) continue;
           this.#find({ code: 'repeated_attribute', message: `the file ${path} comes twice`, attributePath });
           continue;
         }
         seen.set(attributePath, paths.add(path));
         const parts = [this.#run.project.diskName, ...path.split('/')];
         if (type === 'file_set') known.addFolder(parts);
-        else known.add(parts);
+        known.add(parts);
         const step = fact.step === undefined ? {} : { step: stepText(fact.step) };
         rows.push({
           file: { attributePath, attributeType: type, path, ...step },
@@ -378,6 +309,16 @@ class RunCheck {
   }
 }
 
+/** Parts that were read to their end. */
+function readParts({ parts }: ArchiveRun, results: readonly PartResult[]): ReadPart[] {
+  return results.flatMap(({ content }, index) => (content ? [{ path: parts[index]!, content }] : []));
+}
+
+/** Our exports keep what the server said, the odd things of old servers, too. */
+function isOurs(parts: readonly PartResult[]): boolean {
+  return parts.some(({ createdBy }) => createdBy?.startsWith(OURS));
+}
+
 /** Files in portions, with about how many bytes they have. Of foreign ones nobody knows. */
 function* batches(files: readonly FileToCheck[]): Generator<{ start: number; batch: FileToCheck[]; bytes: number }> {
   for (let start = 0; start < files.length; ) {
@@ -389,28 +330,6 @@ function* batches(files: readonly FileToCheck[]): Generator<{ start: number; bat
     yield { start, batch: files.slice(start, end), bytes };
     start = end;
   }
-}
-
-/** Rows and attributes by type, those that hold nothing included: as `summary` counts them. */
-export function countsOf(contents: readonly PartContent[]): Partial<Record<AttributeType, TypeCount>> {
-  const counts: Partial<Record<AttributeType, TypeCount>> = {};
-  const seen = new Set<string>();
-  for (const { attributes } of contents) {
-    for (const { path, type, rows } of attributes) {
-      if (!isAttributeType(type)) continue;
-      const count = counts[type] ?? { attributes: 0, rows: 0 };
-      counts[type] = count;
-      count.rows += rows;
-      const key = `${type}\0${path}`;
-      if (!seen.has(key)) count.attributes++;
-      seen.add(key);
-    }
-  }
-  return counts;
-}
-
-function countText(count: TypeCount | undefined): string {
-  return `${count?.rows ?? 0} rows in ${count?.attributes ?? 0} attributes`;
 }
 
 async function sizeOf(path: string): Promise<number> {
