@@ -1,7 +1,6 @@
 // One project from a source into the archive: which of its runs are exported, in what batches, and what becomes of the ones that fail.
 
 import { settleProject } from '../archive/publish.ts';
-import { forEachLimited } from '../http/limits.ts';
 import { ExporterError, failureOf } from '../model/errors.ts';
 import type { RegistryScope, RunRef } from '../model/runs.ts';
 import { chooseRuns, thingsOf } from './export-choice.ts';
@@ -10,12 +9,16 @@ import type { ExportResult, SettledOptions } from './export-options.ts';
 import { RunExport } from './export-run.ts';
 import { sinkFor } from './export-sink.ts';
 import { RunFolders } from './run-folders.ts';
+import { whileMoving } from './while-moving.ts';
 import { WriteBudget } from './write-budget.ts';
 
 /** Runs that share their requests. */
 const BATCH = 16;
-/** Batches at once: while one waits for its last answers, the other fills the line. */
-const BATCHES_AT_ONCE = 2;
+/**
+ * Batches at once: while one waits for its last answers, another fills the line. One of which nothing has come for two
+ * seconds gives its place to the next: something of it is tried again and again.
+ */
+const PACE = { moving: 2, most: 16, idleMs: 2000 };
 
 /** What is exported of a project if it isn't its runs. */
 export interface Part {
@@ -53,9 +56,9 @@ export async function exportProject(
   // One failing batch stops the others at once: their writers must not go on behind the error's back.
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  await forEachLimited(batches, BATCHES_AT_ONCE, async (batch) => {
+  await whileMoving(batches, PACE, async (batch, moved) => {
     try {
-      await exportBatch(batch, { ...options, folders, budget, signal }, result);
+      await exportBatch(batch, { ...options, folders, budget, signal, moved }, result);
     } catch (error) {
       stop.abort(error);
       throw error;
@@ -103,10 +106,10 @@ async function listAll(
 
 async function exportBatch(
   batch: RunRef[],
-  options: SettledOptions & { folders: RunFolders; budget: WriteBudget; signal: AbortSignal },
+  options: SettledOptions & { folders: RunFolders; budget: WriteBudget; signal: AbortSignal; moved: () => void },
   result: ExportResult,
 ): Promise<void> {
-  const { progress } = options;
+  const { progress, moved } = options;
   const exports = new Map<RunRef, RunExport>();
   try {
     for (const run of batch) {
@@ -117,7 +120,7 @@ async function exportBatch(
       await finishRun(run, open, options, result);
       exports.delete(run);
     };
-    await options.source.readRuns(batch, options.selection, sinkFor(exports, progress, finish), options.signal);
+    await options.source.readRuns(batch, options.selection, sinkFor(exports, progress, moved, finish), options.signal);
   } finally {
     // Only what an error left open: nothing of it counts as exported.
     for (const open of exports.values()) await open.abort();

@@ -6,10 +6,14 @@ import type { RunSink } from '../sources/source.ts';
 import type { RunExport } from './export-run.ts';
 import type { Progress } from './progress.ts';
 
-/** @param done called when all of a run has been delivered */
+/**
+ * @param moved called whenever something is delivered
+ * @param done called when all of a run has been delivered
+ */
 export function sinkFor(
   exports: ReadonlyMap<RunRef, RunExport>,
   progress: Progress,
+  moved: () => void,
   done: (run: RunRef, open: RunExport) => Promise<void>,
 ): RunSink {
   const of = (run: RunRef): RunExport => {
@@ -19,6 +23,7 @@ export function sinkFor(
   };
   return {
     async batch(run, batch) {
+      moved();
       await of(run).append(batch);
       progress.points(rowCount(batch));
     },
@@ -27,11 +32,15 @@ export function sinkFor(
     },
     async file(run, file) {
       progress.bytes(await of(run).file(file));
+      moved();
     },
     wants: (run, path) => of(run).wants(path),
     failure(run, failure) {
       of(run).failure(failure);
     },
-    done: (run) => done(run, of(run)),
+    async done(run) {
+      moved();
+      await done(run, of(run));
+    },
   };
 }
