@@ -9,13 +9,15 @@ import {
   type Decoder,
   DeltaDecoder,
   DictionaryDecoder,
+  type DictionaryUse,
   type Indexed,
   PlainDecoder,
   TextDecoder,
 } from './decode.ts';
 import { type Chunk, DamagedFile } from './footer.ts';
+import type { PageHeader } from './page-header.ts';
 import { type DictionaryPage, type Page, PageReader } from './pages.ts';
-import { LEAF } from './schema.ts';
+import { LEAF, type LeafName } from './schema.ts';
 
 /** Elements of lists that a portion may have. Portions are made so small that only a file made to harm has more. */
 const MAX_ELEMENTS = 1 << 24;
@@ -98,12 +100,23 @@ export interface ListPortion<Out> {
   nulls?: Int32Array;
 }
 
+/**
+ * Reading that believes no count: also what is said to be nulls only is read, and pages that hold more than was asked of them
+ * are refused. Nothing may be passed over. It is told what it comes by.
+ */
+export interface StrictReading {
+  page(leaf: LeafName, header: PageHeader): void;
+  /** A column was read to its end, and `size` is how many entries its dictionary has. */
+  dictionary(leaf: LeafName, size: number, use: DictionaryUse): void;
+}
+
 /** A column of a row group. Calls must not overlap. Errors are `DamagedFile`. */
 export class ColumnReader<Out> {
   readonly #chunk: Chunk;
   readonly #kind: Kind<Out>;
-  readonly #strict: boolean;
+  readonly #strict: StrictReading | undefined;
   readonly #pages: PageReader;
+  readonly #use: DictionaryUse = { most: -1, inOrder: true };
   #dictionary: Indexed | undefined;
   #page: Page | undefined;
   #values: Decoder<Out> | undefined;
@@ -111,15 +124,11 @@ export class ColumnReader<Out> {
   #left = 0;
   #later: number;
 
-  /**
-   * @param strict believe no count: read also what is said to be nulls only, and refuse pages that hold more than was
-   *   asked of them. Nothing may be passed over then
-   */
-  constructor(file: FileHandle, chunk: Chunk, kind: Kind<Out>, strict = false) {
+  constructor(file: FileHandle, chunk: Chunk, kind: Kind<Out>, strict?: StrictReading) {
     this.#chunk = chunk;
     this.#kind = kind;
     this.#strict = strict;
-    this.#pages = new PageReader(file, chunk);
+    this.#pages = new PageReader(file, chunk, strict && ((header) => strict.page(chunk.leaf, header)));
     this.#later = chunk.entries;
   }
 
@@ -213,16 +222,17 @@ export class ColumnReader<Out> {
     this.#leavePage();
     for (;;) {
       const page = await this.#pages.next();
-      if (!page) return;
+      if (!page) break;
       if (page.kind === 'dictionary' || page.entries > 0) {
         throw new DamagedFile(`the column ${this.#chunk.leaf} has more pages than its footer says`);
       }
     }
+    if (this.#dictionary) this.#strict?.dictionary(this.#chunk.leaf, this.#dictionary.length, this.#use);
   }
 
   /** Of a column without lists: in one with, empty lists count as nulls too. */
   #onlyNulls(): boolean {
-    return !this.#strict && this.#chunk.nulls === this.#chunk.entries;
+    return this.#strict === undefined && this.#chunk.nulls === this.#chunk.entries;
   }
 
   /** Whoever reads all rows of a page takes all that is in it. */
@@ -275,7 +285,7 @@ export class ColumnReader<Out> {
     if (encoding === 'PLAIN') return this.#kind.plain(values, this.#chunk);
     if (encoding === 'RLE_DICTIONARY' || encoding === 'PLAIN_DICTIONARY') {
       if (!this.#dictionary) throw new DamagedFile(`the column ${this.#chunk.leaf} has lost its dictionary`);
-      return new DictionaryDecoder(values, this.#dictionary) as unknown as Decoder<Out>;
+      return new DictionaryDecoder(values, this.#dictionary, this.#strict && this.#use) as unknown as Decoder<Out>;
     }
     const decoder = this.#kind.other?.(encoding, values);
     if (!decoder) throw new DamagedFile(`the column ${this.#chunk.leaf} has the encoding ${encoding}`);

@@ -283,13 +283,24 @@ export class TextDecoder<Item> implements Decoder<Item[] | Int32Array> {
   }
 }
 
+/** How the pages of a column use their dictionary, entry by entry. */
+export interface DictionaryUse {
+  /** The highest entry so far; -1 before the first. */
+  most: number;
+  /** Each entry was used for the first time after all before it. */
+  inOrder: boolean;
+}
+
 /** Indices into a dictionary. */
 export class DictionaryDecoder<Out extends Indexed> implements Decoder<Out> {
   readonly #runs: HybridDecoder;
   readonly #dictionary: Out;
   readonly #size: number;
+  readonly #use: DictionaryUse | undefined;
 
-  constructor(bytes: Uint8Array, dictionary: Out) {
+  /** @param use is kept up to date */
+  constructor(bytes: Uint8Array, dictionary: Out, use?: DictionaryUse) {
+    this.#use = use;
     if (bytes.length === 0) throw new DamagedFile('a page is cut');
     this.#runs = new HybridDecoder(bytes, 1, bytes.length, bytes[0]!);
     this.#dictionary = dictionary;
@@ -303,6 +314,7 @@ export class DictionaryDecoder<Out extends Indexed> implements Decoder<Out> {
     for (let done = 0; done < count; ) {
       const portion = Math.min(SCRATCH.length, count - done);
       this.#runs.read(SCRATCH, 0, portion);
+      if (this.#use) follow(this.#use, portion);
       for (let index = 0; index < portion; index++) {
         if (SCRATCH[index]! >= this.#size) throw new DamagedFile('a page refers to nothing in its dictionary');
         target[at + done + index] = source[SCRATCH[index]!]!;
@@ -317,6 +329,15 @@ export class DictionaryDecoder<Out extends Indexed> implements Decoder<Out> {
 
   rest(): number {
     return this.#runs.rest();
+  }
+}
+
+function follow(use: DictionaryUse, portion: number): void {
+  for (let index = 0; index < portion; index++) {
+    const entry = SCRATCH[index]!;
+    if (entry <= use.most) continue;
+    if (entry !== use.most + 1) use.inOrder = false;
+    use.most = entry;
   }
 }
 

@@ -3,7 +3,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { ExporterError } from '../../model/errors.ts';
-import { ColumnReader, type Kind, type ListPortion, type Portion } from './column-reader.ts';
+import { ColumnReader, type Kind, type ListPortion, type Portion, type StrictReading } from './column-reader.ts';
 import { DamagedFile, type Footer, type RowGroupInfo, readFooter } from './footer.ts';
 import type { LeafName } from './schema.ts';
 
@@ -29,8 +29,7 @@ export class ParquetFile {
     }
   }
 
-  /** @param strict see ColumnReader */
-  rowGroup(info: RowGroupInfo, strict = false): RowGroupReader {
+  rowGroup(info: RowGroupInfo, strict?: StrictReading): RowGroupReader {
     return new RowGroupReader(this.#file, info, strict);
   }
 
@@ -43,10 +42,10 @@ export class ParquetFile {
 export class RowGroupReader {
   readonly #file: FileHandle;
   readonly #info: RowGroupInfo;
-  readonly #strict: boolean;
+  readonly #strict: StrictReading | undefined;
   readonly #columns = new Map<LeafName, { reader: ColumnReader<unknown>; row: number }>();
 
-  constructor(file: FileHandle, info: RowGroupInfo, strict = false) {
+  constructor(file: FileHandle, info: RowGroupInfo, strict?: StrictReading) {
     this.#file = file;
     this.#info = info;
     this.#strict = strict;

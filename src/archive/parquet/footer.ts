@@ -51,6 +51,9 @@ export interface RowGroupInfo {
 export interface Footer {
   /** Size of the file. */
   bytes: number;
+  /** Where the footer begins, and all that it says. */
+  start: number;
+  raw: Thrift;
   rows: number;
   rowGroups: RowGroupInfo[];
   createdBy: string;
@@ -80,7 +83,8 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   } catch (error) {
     throw new DamagedFile('its footer is damaged', { cause: error });
   }
-  return { bytes: size, ...parseFooter(raw, size - 8 - length) };
+  const start = size - 8 - length;
+  return { bytes: size, start, raw, ...parseFooter(raw, start) };
 }
 
 /** Reads so many bytes, no fewer. */
@@ -94,7 +98,7 @@ export async function readExactly(file: FileHandle, position: number, length: nu
   return buffer;
 }
 
-function parseFooter(raw: Thrift, dataEnd: number): Omit<Footer, 'bytes'> {
+function parseFooter(raw: Thrift, dataEnd: number): Omit<Footer, 'bytes' | 'start' | 'raw'> {
   const decimalBytes = checkSchema(list(raw.field_2, 'schema').map((element) => struct(element)));
   const rowGroups = list(raw.field_4, 'row groups').map((group) => parseRowGroup(struct(group), decimalBytes, dataEnd));
   const metadata = new Map<string, string>();

@@ -26,6 +26,8 @@ interface Common {
   compressedBytes: number;
   /** Of the page's bytes as they lie in the file; few writers tell it. */
   crc: number | undefined;
+  /** All that the header says. */
+  raw: Thrift;
 }
 
 export type PageHeader = Common &
@@ -52,6 +54,7 @@ export function readPageHeader(bytes: Uint8Array): PageHeader {
     uncompressedBytes: number(raw.field_2),
     compressedBytes: number(raw.field_3),
     crc: raw.field_4 === undefined ? undefined : number(raw.field_4),
+    raw,
   };
   const struct = (value: unknown) => {
     if (typeof value !== 'object' || value === null) throw new Error('a page without a header of its kind');

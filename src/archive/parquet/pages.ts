@@ -37,13 +37,16 @@ export interface DictionaryPage {
 export class PageReader {
   readonly #file: FileHandle;
   readonly #chunk: Chunk;
+  readonly #onPage: ((header: PageHeader) => void) | undefined;
   #block: Uint8Array = new Uint8Array(0);
   /** Position in the file of the block's first byte. */
   #position: number;
 
-  constructor(file: FileHandle, chunk: Chunk) {
+  /** @param onPage told of each page's header */
+  constructor(file: FileHandle, chunk: Chunk, onPage?: (header: PageHeader) => void) {
     this.#file = file;
     this.#chunk = chunk;
+    this.#onPage = onPage;
     this.#position = chunk.start;
   }
 
@@ -58,6 +61,7 @@ export class PageReader {
         throw new DamagedFile('a page is not what its own checksum says');
       }
       this.#consume(size);
+      this.#onPage?.(header);
       const page = this.#page(header, bytes);
       if (page) return page;
     }

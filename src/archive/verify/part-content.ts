@@ -8,6 +8,7 @@ import { TextDecoder } from '../parquet/decode.ts';
 import type { ParquetFile, RowGroupReader } from '../parquet/file-reader.ts';
 import { DamagedFile, type RowGroupInfo } from '../parquet/footer.ts';
 import { LEAF, LEAVES, type LeafName } from '../parquet/schema.ts';
+import { footerContradictions, GroupAccount, groupContradictions, isArrow } from './arrow-account.ts';
 import type { TaskContext } from './regular-file.ts';
 import { Observed } from './statistics.ts';
 import type { Finding, ProblemCode } from './types.ts';
@@ -113,7 +114,17 @@ export async function readContent(
   found: (finding: Finding) => void,
 ): Promise<PartContent> {
   const reader = new ContentReader(context, found);
-  for (const info of file.footer.rowGroups) await reader.rowGroup(file.rowGroup(info, true), info);
+  const { footer } = file;
+  const arrow = isArrow(footer);
+  const tell = (messages: readonly string[]) => {
+    for (const message of messages) found({ code: 'part_statistics', message });
+  };
+  if (arrow) tell(footerContradictions(footer));
+  for (const [index, info] of footer.rowGroups.entries()) {
+    const account = new GroupAccount();
+    const observed = await reader.rowGroup(file.rowGroup(info, account), info);
+    if (arrow && info.rows > 0) tell(groupContradictions(footer, index, info, account, observed));
+  }
   return reader.content();
 }
 
@@ -151,19 +162,21 @@ class ContentReader {
     };
   }
 
-  async rowGroup(group: RowGroupReader, info: RowGroupInfo): Promise<void> {
-    const observed = new Map(LEAVES.map((leaf) => [leaf, new Observed()]));
+  /** Reads a row group. @returns what was read of each column */
+  async rowGroup(group: RowGroupReader, info: RowGroupInfo): Promise<ReadonlyMap<LeafName, Observed>> {
+    const observed: ReadonlyMap<LeafName, Observed> = new Map(LEAVES.map((leaf) => [leaf, new Observed()]));
     const rows = windowRows(info);
     for (let start = 0; start < info.rows; start += rows) {
       this.#context.check();
       await this.#window(group, start, Math.min(start + rows, info.rows), observed);
     }
-    if (info.rows === 0) return;
+    if (info.rows === 0) return observed;
     await group.end();
     for (const [leaf, values] of observed) {
       const contradiction = values.contradiction(info.chunks[leaf]);
       if (contradiction !== undefined) this.#tell('part_statistics', contradiction);
     }
+    return observed;
   }
 
   async #window(
@@ -178,7 +191,13 @@ class ContentReader {
       if (valid) throw new DamagedFile(`it has a row without ${leaf.replace('_', ' ')}`);
       const seen = observed.get(leaf)!;
       seen.values += length;
-      for (const number of new Set(values)) seen.text(interner.texts[number]!);
+      const rows = new Map<number, number>();
+      for (const number of values) rows.set(number, (rows.get(number) ?? 0) + 1);
+      for (const [number, count] of rows) {
+        const text = interner.texts[number]!;
+        seen.text(text);
+        seen.textBytes += Buffer.byteLength(text) * count;
+      }
       return values;
     };
     await names('project_id', this.#projectIds);
@@ -208,6 +227,7 @@ class ContentReader {
         if (value === null) continue;
         count++;
         seen.text(value);
+        seen.textBytes += Buffer.byteLength(value);
       }
       seen.values += count;
       const has: Presence = count === 0 ? undefined : (row) => values[row] !== null;
@@ -219,7 +239,10 @@ class ContentReader {
       const { values, levels, nulls } = portion;
       for (const value of values) {
         if (typeof value === 'number') seen.number(value);
-        else if (value !== null) seen.text(value);
+        else if (value !== null) {
+          seen.text(value);
+          seen.textBytes += Buffer.byteLength(value);
+        }
       }
       seen.values += values.length - (nulls?.reduce((sum, count) => sum + count, 0) ?? 0);
       const has: Presence = levels.every((level) => level === 0) ? undefined : (row) => levels[row]! > 0;

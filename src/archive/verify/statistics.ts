@@ -6,6 +6,8 @@ import type { Chunk } from '../parquet/footer.ts';
 export class Observed {
   /** Values that are there; what a list or row lacks counts as null. */
   values = 0;
+  /** Bytes of all texts, in UTF-8. */
+  textBytes = 0;
   #least: bigint | number | string | undefined;
   #greatest: bigint | number | string | undefined;
 
