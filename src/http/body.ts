@@ -31,10 +31,11 @@ export function contentCodings(headers: Headers): string[] {
 
 /**
  * The body without its compressions; a body that is cut ends as an error.
+ * @param stallMs span in which something must come
  * @throws ExporterError `bad_answer` for a compression that nobody here knows, when it is read
  */
-export async function* decoded(body: Readable, headers: Headers): Chunks {
-  let plain = guarded(body);
+export async function* decoded(body: Readable, headers: Headers, stallMs = STALL_WINDOW_MS): Chunks {
+  let plain = guarded(body, stallMs);
   for (const coding of contentCodings(headers).reverse()) plain = decode(plain, coding);
   yield* plain;
 }
@@ -101,13 +102,13 @@ async function* inflated(source: Chunks): Chunks {
 }
 
 /** Passes chunks on and gives up on a body that only drips. Time that the consumer takes doesn't count. */
-async function* guarded(body: Readable): Chunks {
+async function* guarded(body: Readable, stallMs: number): Chunks {
   let windowStart = performance.now();
   let inWindow = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     const arrived = performance.now();
     inWindow += chunk.length;
-    if (arrived - windowStart > STALL_WINDOW_MS) {
+    if (arrived - windowStart > stallMs) {
       if (inWindow < STALL_BYTES) throw new Error('the answer came too slowly');
       windowStart = arrived;
       inWindow = 0;

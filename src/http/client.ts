@@ -56,6 +56,8 @@ export interface HttpRequest {
   signal?: AbortSignal;
   /** False: one try only. */
   retry?: Partial<RetryPolicy> | false;
+  /** It only reads, whatever its method: a redirect may lead it on. @default true for GET and HEAD */
+  isRead?: boolean;
   /** Ask for a compressed answer; off for downloads, whose length is checked. */
   compressed?: boolean;
   /** Whether the last try, though it failed, got something done that stays done: then the budget starts anew. */
@@ -76,6 +78,13 @@ export interface StreamingResponse {
   headers: Record<string, string>;
   body: AsyncIterable<Uint8Array>;
 }
+
+/** How long a host that doesn't answer may take to show that it is there. */
+const PROBE_MS = 10_000;
+/** Budgets of time that may go by in waits that the server asked for before another one is too much. */
+const WAITING_BUDGETS = 5;
+/** A try may take as long as all of them together, within these bounds. */
+const TRY_MS = { least: 10_000, most: 60_000 };
 
 /** Thrown by a consumer of a body: not the answer's fault, so don't try again. */
 export class ConsumerError extends Error {
@@ -114,8 +123,6 @@ export class HttpClient {
     };
     const common = {
       connections: options.concurrency,
-      headersTimeout: options.timeoutMs ?? 60_000,
-      bodyTimeout: STALL_WINDOW_MS,
       ...(connect ? { connect, requestTls: connect } : {}),
     };
     const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => process.env[name]);
@@ -163,7 +170,7 @@ export class HttpClient {
       try {
         return await this.#places.use(() => {
           began ??= performance.now();
-          return this.#once(request, attempt, signal, consume);
+          return this.#once(request, attempt, policy?.budgetMs, signal, consume);
         });
       } catch (error) {
         throwIfAborted(signal);
@@ -192,8 +199,10 @@ export class HttpClient {
         started += asked;
         this.#origins.pause(attempt.url, asked);
       }
-      const spent = performance.now() - started + (asked > 0 ? 0 : pause) > policy.budgetMs;
-      if (spent && failed >= policy.minTries) throw this.#givenUp(attempt, began, problem);
+      // One long wait is patience; waits that only lead to the next are a service that never comes back.
+      const waitsForEver = asked > 0 && waited - asked >= WAITING_BUDGETS * policy.budgetMs;
+      const spent = waitsForEver || performance.now() - started + (asked > 0 ? 0 : pause) > policy.budgetMs;
+      if (spent && failed >= policy.minTries) throw await this.#givenUp(request, attempt, began, problem, signal);
       this.#logger.debug(`${problem.message} Trying again in ${Math.round(pause)} ms.`);
       await sleep(pause, signal);
     }
@@ -204,20 +213,47 @@ export class HttpClient {
   }
 
   /** What to throw: a host that is gone is another problem than a request that failed. */
-  #givenUp({ url, number }: Try, began: number | undefined, problem: ExporterError): ExporterError {
+  async #givenUp(
+    request: HttpRequest,
+    { url, number }: Try,
+    began: number | undefined,
+    problem: ExporterError,
+    signal: AbortSignal | undefined,
+  ): Promise<ExporterError> {
     if (problem.code !== 'network') return problem;
-    this.#origins.givenUp(url, began ?? 0);
-    return this.#origins.isGone(url) ? offline(url, number, problem) : problem;
+    await this.#origins.givenUp(url, began ?? 0, () => this.#answers(url, signal));
+    throwIfAborted(signal);
+    return this.#origins.isGone(url) ? goneError(request, { url, number }, problem) : problem;
+  }
+
+  /** Whether a host answers a plain request, with whatever. */
+  async #answers(url: string, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      const { body } = await send(new URL(url).origin, {
+        method: 'GET',
+        dispatcher: this.#dispatcher,
+        headers: { 'user-agent': this.#options.userAgent },
+        headersTimeout: PROBE_MS,
+        ...(signal ? { signal } : {}),
+      });
+      await drop(body);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #once<T>(
     request: HttpRequest,
     attempt: Try,
+    budgetMs: number | undefined,
     signal: AbortSignal | undefined,
     consume: (response: StreamingResponse) => Promise<T>,
   ): Promise<T> {
-    this.#throwIfGone(attempt);
+    this.#throwIfGone(request, attempt);
     const body = typeof request.body === 'function' ? request.body() : request.body;
+    const tryMs = Math.max(TRY_MS.least, Math.min(TRY_MS.most, budgetMs ?? TRY_MS.most));
+    const stallMs = Math.min(STALL_WINDOW_MS, tryMs);
     let headers: Record<string, string> = {
       'user-agent': this.#options.userAgent,
       'accept-encoding': request.compressed === false ? 'identity' : 'gzip',
@@ -230,7 +266,8 @@ export class HttpClient {
         headers,
         ...(body === undefined ? {} : { body }),
         ...(signal ? { signal } : {}),
-        ...(request.timeoutMs ? { headersTimeout: request.timeoutMs } : {}),
+        headersTimeout: request.timeoutMs ?? this.#options.timeoutMs ?? tryMs,
+        bodyTimeout: stallMs,
       });
       const status = response.statusCode;
       this.#origins.answered(attempt.url);
@@ -245,14 +282,15 @@ export class HttpClient {
         await drop(response.body);
         const streams = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
         const from = attempt.url;
-        attempt.url = redirectTarget({ method: request.method, status, from, location, streams, followed });
+        const { method, isRead = false } = request;
+        attempt.url = redirectTarget({ method, isRead, status, from, location, streams, followed });
         if (!mayHaveCredentials(from, attempt.url)) headers = withoutCredentials(headers);
-        this.#throwIfGone(attempt);
+        this.#throwIfGone(request, attempt);
         continue;
       }
       try {
-        const read = status >= 400 ? beginning : decoded;
-        return await consume({ status, headers: told, body: read(response.body, told) });
+        const read = status >= 400 ? beginning(response.body, told) : decoded(response.body, told, stallMs);
+        return await consume({ status, headers: told, body: read });
       } finally {
         // An answer that nobody reads on ends with its connection; that is no error of anybody's.
         if (!response.body.readableEnded) response.body.on('error', () => {}).destroy();
@@ -260,9 +298,17 @@ export class HttpClient {
     }
   }
 
-  #throwIfGone({ url, number }: Try): void {
-    if (this.#origins.isGone(url)) throw offline(url, number);
+  #throwIfGone(request: HttpRequest, attempt: Try): void {
+    if (this.#origins.isGone(attempt.url)) throw goneError(request, attempt);
   }
+}
+
+/** A host that a redirect leads to may be gone without the server being so: that is a failure of the request alone. */
+function goneError(request: HttpRequest, { url, number }: Try, cause?: unknown): ExporterError {
+  const error = offline(url, number, cause);
+  if (new URL(url).origin === new URL(request.url).origin) return error;
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new ExporterError('network', error.message, { ...hint, attempts: number, cause: error });
 }
 
 /** A proxy is never the way to this machine itself, whether NO_PROXY says so or not. */

@@ -179,7 +179,9 @@ class Content {
     const resumes = this.#askedFrom > 0;
     if (status === 200) await this.#begin(headers, wholeNumber(headers['content-length']));
     else if (status === 206 && !resumes && range?.start === 0) await this.#begin(headers, range.total);
-    else if (!resumes || (status !== 206 && status !== 416)) {
+    else if (status === 304 || (status < 300 && !(status === 206 && resumes))) {
+      throw new ExporterError('bad_answer', `The storage answered a download with HTTP ${status}.`, { status });
+    } else if (!resumes || (status !== 206 && status !== 416)) {
       throw final(new ExporterError('server', `The storage answered a download with HTTP ${status}.`, { status }));
     } else if (status === 416) {
       // Only the end of the last answer was missing, not of the file.

@@ -19,6 +19,8 @@ interface Origin {
   /** Requests given up since the last answer. */
   silences: number;
   goneUntil: number;
+  /** Under way: whether the host answers anything at all. */
+  probe: Promise<void> | undefined;
 }
 
 export class Origins {
@@ -56,30 +58,41 @@ export class Origins {
     const origin = this.#of(url);
     origin.answeredAt = performance.now();
     origin.silences = 0;
+    origin.goneUntil = Number.NEGATIVE_INFINITY;
   }
 
   /**
    * Counts a request that was given up because nobody answered it, unless the host answered another one since it began.
-   * After the second in a row the host counts as gone for a while: thousands of requests that each wait for their own
-   * budget would take days to say the same.
+   * After the second in a row the host is probed, and counts as gone for a while if it doesn't answer that either:
+   * thousands of requests that each wait for their own budget would take days to say the same. A host that only breaks
+   * one kind of request is not gone.
    */
-  givenUp(url: string, began: number): void {
+  async givenUp(url: string, began: number, probe: () => Promise<boolean>): Promise<void> {
     const origin = this.#of(url);
     if (origin.answeredAt >= began) return;
     origin.silences++;
-    origin.goneUntil = performance.now() + OFFLINE_MS;
+    if (origin.silences < OFFLINE_AFTER || this.isGone(url)) return;
+    origin.probe ??= probe()
+      .then((answers) => {
+        if (answers) this.answered(url);
+        else origin.goneUntil = performance.now() + OFFLINE_MS;
+      })
+      .finally(() => {
+        origin.probe = undefined;
+      });
+    await origin.probe;
   }
 
   isGone(url: string): boolean {
-    const { silences, goneUntil } = this.#of(url);
-    return silences >= OFFLINE_AFTER && performance.now() < goneUntil;
+    return performance.now() < this.#of(url).goneUntil;
   }
 
   #of(url: string): Origin {
     const name = new URL(url).origin;
     let origin = this.#known.get(name);
     if (!origin) {
-      origin = { pausedUntil: 0, toldUntil: 0, answeredAt: Number.NEGATIVE_INFINITY, silences: 0, goneUntil: 0 };
+      const never = Number.NEGATIVE_INFINITY;
+      origin = { pausedUntil: 0, toldUntil: 0, answeredAt: never, silences: 0, goneUntil: never, probe: undefined };
       this.#known.set(name, origin);
     }
     return origin;

@@ -11,6 +11,8 @@ const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'x-neptune-ap
 
 export interface Redirect {
   method: string;
+  /** A POST that only reads: it is sent again, where browsers would make a GET of it. */
+  isRead: boolean;
   status: number;
   /** The address that was asked. */
   from: string;
@@ -27,10 +29,10 @@ export function locationOf(status: number, headers: Record<string, string>): str
 }
 
 /**
- * The address to ask next: for reads any, for a POST that keeps its body one of the same origin.
+ * The address to ask next: for a GET any, for a POST that keeps its body one that may have its credentials.
  * @throws ExporterError `server` if the redirect is not followed
  */
-export function redirectTarget({ method, status, from, location, streams, followed }: Redirect): string {
+export function redirectTarget({ method, isRead, status, from, location, streams, followed }: Redirect): string {
   const target = URL.canParse(location, from) ? new URL(location, from) : undefined;
   const refuse = (why: string) =>
     new ExporterError(
@@ -40,9 +42,10 @@ export function redirectTarget({ method, status, from, location, streams, follow
     );
   if (!target || !isWebAddress(target.href)) throw refuse('which is no address');
   if (followed >= MAX_REDIRECTS) throw refuse(`after ${MAX_REDIRECTS} other redirects`);
-  const isRead = method === 'GET' || method === 'HEAD';
-  const mayPost = method === 'POST' && KEEPING.has(status) && !streams && target.origin === new URL(from).origin;
-  if (!isRead && !mayPost) throw refuse(`where no ${method} is sent`);
+  const isGet = method === 'GET' || method === 'HEAD';
+  const keeps = KEEPING.has(status) || (isRead && status !== 303);
+  const mayPost = method === 'POST' && keeps && !streams && mayHaveCredentials(from, target.href);
+  if (!isGet && !mayPost) throw refuse(`where no ${method} is sent`);
   return target.href;
 }
 

@@ -14,7 +14,7 @@ export interface RetryPolicy {
 
 export const DEFAULT_RETRY: RetryPolicy = {
   budgetMs: 60_000,
-  minTries: 3,
+  minTries: 2,
   maxRetryAfterMs: 3_600_000,
   firstPauseMs: 250,
   maxPauseMs: 15_000,

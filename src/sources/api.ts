@@ -46,6 +46,16 @@ export class AnswerTooLarge extends ExporterError {
   }
 }
 
+/** Neither what was asked for nor a refusal: something on the way made it up, and the next try may come through. */
+function isNoAnswer(status: number): boolean {
+  return status < 300 || status === 304;
+}
+
+function noAnswer(path: string, status: number): ExporterError {
+  const text = `The server answers ${path.split('?')[0]} with HTTP ${status}, which is no answer to it.`;
+  return new ExporterError('bad_answer', text, { status });
+}
+
 export class Api {
   readonly address: string;
   readonly http: HttpClient;
@@ -107,6 +117,7 @@ export class Api {
             ...call.headers,
           },
           ...(call.body === undefined ? {} : { body: call.body }),
+          isRead: true,
           ...(call.signal ? { signal: call.signal } : {}),
           ...(call.progressed ? { progressed: call.progressed } : {}),
           ...(call.budgetMs === undefined ? {} : { retry: { budgetMs: Math.min(call.budgetMs, this.http.budgetMs) } }),
@@ -114,6 +125,7 @@ export class Api {
         async (response): Promise<{ value: T } | { refused: HttpResponse }> => {
           this.#tellMessages(response.headers);
           if (response.status === 200) return { value: await consume(response) };
+          if (isNoAnswer(response.status)) throw noAnswer(call.path, response.status);
           const chunks: Uint8Array[] = [];
           for await (const chunk of response.body) chunks.push(chunk);
           return { refused: { status: response.status, headers: response.headers, body: Buffer.concat(chunks) } };

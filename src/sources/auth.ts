@@ -1,6 +1,6 @@
 // Exchange of the API token for a bearer token, and its refresh. The same in both Neptunes.
 
-import type { HttpClient } from '../http/client.ts';
+import { ConsumerError, type HttpClient, type StreamingResponse } from '../http/client.ts';
 import { ExporterError } from '../model/errors.ts';
 import { asObject, asText, parseJson } from './json.ts';
 import type { ApiToken } from './token.ts';
@@ -11,6 +11,8 @@ const MARGIN_MS = 30_000;
 const REFRESH_MS = 5_000;
 /** How long the first exchange is tried. */
 const FIRST_CONTACT_MS = 15_000;
+/** Answers that are none after which the server counts as another's. */
+const FEW_TRIES = 3;
 
 interface Session {
   accessToken: string;
@@ -63,13 +65,16 @@ export class Authenticator {
   }
 
   async #exchange(): Promise<Session> {
-    const { status, body } = await this.#http.request({
-      method: 'GET',
-      url: this.#exchangeUrl,
-      headers: { 'x-neptune-api-token': this.#token.text, accept: 'application/json' },
-      // At the very start a wrong address is likelier than a passing fault: say so soon.
-      ...(this.#session ? {} : { retry: { budgetMs: FIRST_CONTACT_MS } }),
-    });
+    const { status, tokens } = await this.#http.stream(
+      {
+        method: 'GET',
+        url: this.#exchangeUrl,
+        headers: { 'x-neptune-api-token': this.#token.text, accept: 'application/json' },
+        // At the very start a wrong address is likelier than a passing fault: say so soon.
+        ...(this.#session ? {} : { retry: { budgetMs: Math.min(FIRST_CONTACT_MS, this.#http.budgetMs) } }),
+      },
+      fewTries(this.#token.address, tokensOf),
+    );
     if (status === 401 || status === 403 || status === 400) {
       throw new ExporterError(
         'token_refused',
@@ -80,14 +85,8 @@ export class Authenticator {
         },
       );
     }
-    if (status !== 200) throw noNeptune(this.#token.address, `it answers HTTP ${status} to the token exchange`);
-    let answer: Record<string, unknown>;
-    try {
-      answer = asObject(parseJson(body));
-    } catch (error) {
-      throw noNeptune(this.#token.address, 'its answer to the token exchange is no JSON', error);
-    }
-    return session(asText(answer.accessToken, 'accessToken'), asText(answer.refreshToken, 'refreshToken'));
+    if (!tokens) throw noNeptune(this.#token.address, `it answers HTTP ${status} to the token exchange`);
+    return session(tokens.access, tokens.refresh);
   }
 
   /** Undefined if the server won't refresh: then the API token is exchanged again. */
@@ -107,7 +106,7 @@ export class Authenticator {
         url: `${old.issuer}/protocol/openid-connect/token`,
         headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
         body: form.toString(),
-        retry: { budgetMs: REFRESH_MS, minTries: 1 },
+        retry: { budgetMs: Math.min(REFRESH_MS, this.#http.budgetMs), minTries: 1 },
         timeoutMs: REFRESH_MS,
       })
       .catch((error: unknown) => {
@@ -124,6 +123,35 @@ export class Authenticator {
       return undefined;
     }
   }
+}
+
+interface Tokens {
+  access: string;
+  refresh: string;
+}
+
+/** Undefined if the server refuses. @throws ExporterError `bad_answer` for an answer that is none */
+async function tokensOf({ status, body }: StreamingResponse): Promise<{ status: number; tokens: Tokens | undefined }> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  if (status >= 300 && status !== 304) return { status, tokens: undefined };
+  const { accessToken, refreshToken } = asObject(parseJson(Buffer.concat(chunks)));
+  const tokens = { access: asText(accessToken, 'accessToken'), refresh: asText(refreshToken, 'refreshToken') };
+  return { status, tokens };
+}
+
+/** Something on the way may garble an answer once or twice; what does so always is no Neptune. */
+function fewTries<T>(address: string, read: (response: StreamingResponse) => Promise<T>) {
+  let bad = 0;
+  return async (response: StreamingResponse): Promise<T> => {
+    try {
+      return await read(response);
+    } catch (error) {
+      if (!(error instanceof ExporterError) || ++bad < FEW_TRIES) throw error;
+      const why = `its answer to the token exchange is none (${error.message.replace(/\.$/, '')})`;
+      throw new ConsumerError(noNeptune(address, why, error));
+    }
+  };
 }
 
 function noNeptune(address: string, why: string, cause?: unknown): ExporterError {

@@ -24,7 +24,6 @@ export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<
       ),
       (readings, budgetMs) => readGroup(work, readings, budgetMs),
       ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
-      work.endsExport ? { endsExport: work.endsExport } : {},
     ),
   );
 }

@@ -15,8 +15,6 @@ export interface Work {
   floats: { path: string; parameters: Record<string, unknown>; options: Record<string, unknown>; counted?: true };
   /** Runs that have a parent, or of which that isn't known: they may list series whose points are the parent's. */
   forks: Set<RunRef>;
-  /** True for an error that concerns every run. @default isFatal */
-  endsExport?: (error: unknown) => boolean;
   /** Requests that one reader keeps in flight. */
   concurrency: number;
 }
@@ -51,76 +49,80 @@ export async function handOver(delivery: Promise<void>): Promise<void> {
   }
 }
 
-/** True for what concerns every run: going on would only fail again. */
+/** True for what concerns every run: going on would only fail again. A refusal may be of one request only. */
 export function isFatal(error: unknown): boolean {
   if (error instanceof SinkError) return true;
-  return (
-    error instanceof ExporterError &&
-    ['interrupted', 'token_refused', 'access_denied', 'disk', 'offline'].includes(error.code)
-  );
+  return error instanceof ExporterError && ['interrupted', 'token_refused', 'disk', 'offline'].includes(error.code);
 }
 
-/** Time for halves of a request that failed as a whole: the fault is rarely the network's by then. */
-export const SPLIT_BUDGET_MS = 5_000;
+/** Time for an item that stands alone after the request with others failed for all of its own. */
+const ALONE_MS = 5_000;
+/** Time for a part of a failed request: if it fails, it is split again. */
+const PART_MS = 1_000;
+/** Time after which parts that fail are split no more. */
+const SPLITTING_MS = 60_000;
 /** Items that fail alone, while none succeeds, after which it is the service that fails. */
 const FAILED_ALONE = 8;
-
-interface IsolatingOptions {
-  /** Milliseconds for all tries of a request. */
-  budgetMs?: number;
-  /** @default isFatal */
-  endsExport?: (error: unknown) => boolean;
-}
 
 /**
  * Does `task` for all items in one request. If that fails for good, halves the items until the ones that fail stand
  * alone, and tells these: one bad attribute must not take others with it. Where everything fails, not each item is
  * tried for its own time.
- * @throws what `endsExport`
+ * @param task is given milliseconds for all tries of a request, where it isn't the usual time
+ * @throws what `isFatal`
  */
 export async function isolating<T>(
   items: T[],
   task: (items: T[], budgetMs: number | undefined) => Promise<void>,
   failed: (item: T, error: unknown) => void,
-  options: IsolatingOptions = {},
 ): Promise<void> {
-  const { endsExport = isFatal } = options;
   let succeeded = false;
   let failedAlone = 0;
+  let splitUntil: number | undefined;
   const part = async (some: T[], budgetMs: number | undefined): Promise<void> => {
     if (some.length === 0) return;
     try {
       await task(some, budgetMs);
       succeeded = true;
     } catch (error) {
-      if (endsExport(error)) throw error;
-      // No network: halves would fail the same way, each after its own time.
-      const alone = some.length === 1 || (error instanceof ExporterError && error.code === 'network');
-      if (alone || (await allFail(some))) {
+      if (isFatal(error)) throw error;
+      splitUntil ??= performance.now() + SPLITTING_MS;
+      if (some.length === 1 || performance.now() > splitUntil || (await allFail(some))) {
         failedAlone++;
         for (const item of some) failed(item, error);
         return;
       }
-      const middle = Math.ceil(some.length / 2);
-      await part(some.slice(0, middle), SPLIT_BUDGET_MS);
-      await part(some.slice(middle), SPLIT_BUDGET_MS);
+      await split(some);
     }
   };
-  /** After many failures and no success, one more item, from the other end, stands for the rest. */
+  const split = async (some: T[]): Promise<void> => {
+    const middle = Math.ceil(some.length / 2);
+    const halves = [some.slice(0, middle), some.slice(middle)];
+    const halfDone = (half: T[]) => part(half, half.length === 1 ? ALONE_MS : PART_MS);
+    // Side by side only where few can be bad: a service that fails as a whole is not to be asked for each item at once.
+    if (succeeded) await allOf(halves.map(halfDone));
+    else for (const half of halves) await halfDone(half);
+  };
+  /** Before anything is split, and after many failures, one more item, from the other end, stands for the rest. */
   const allFail = async (some: T[]): Promise<boolean> => {
-    if (succeeded || failedAlone < FAILED_ALONE) return false;
+    if (succeeded || (failedAlone > 0 && failedAlone < FAILED_ALONE)) return false;
     try {
-      await task(some.slice(-1), SPLIT_BUDGET_MS);
+      await task(some.slice(-1), PART_MS);
     } catch (error) {
-      if (endsExport(error)) throw error;
-      return true;
+      if (isFatal(error)) throw error;
+      return failedAlone > 0;
     }
     // It is done, and must not be read twice.
     some.pop();
     succeeded = true;
     return false;
   };
-  await part([...items], options.budgetMs);
+  await part([...items], undefined);
+}
+
+/** Waits for all, also if one fails: then its error is thrown. */
+async function allOf(tasks: Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(tasks)) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /**

@@ -33,9 +33,9 @@ export class ArtifactLists {
 
   async #fetch(work: Work2, projectId: string, hash: string): Promise<Buffer> {
     const projectIdentifier = await work.connection.projectUuid(projectId);
-    const answer = await work.connection.callArtifacts('listArtifactFiles', { projectIdentifier, hash }, work.signal);
-    const files = asArray(asObject(answer).files ?? [], 'files').map(fileEntry);
-    return Buffer.from(pythonJson(files));
+    const read = (answer: unknown) => asArray(asObject(answer).files, 'files').map(fileEntry);
+    const values = { projectIdentifier, hash };
+    return Buffer.from(pythonJson(await work.connection.callArtifacts('listArtifactFiles', values, work.signal, read)));
   }
 }
 

@@ -2,9 +2,9 @@
 
 import { ExporterError } from '../../model/errors.ts';
 import { decodeFloatSeries } from '../float-points.ts';
-import { holder, type SeriesRef, type Work } from '../work.ts';
+import { holder, isFatal, type SeriesRef, type Work } from '../work.ts';
 import type { Connection } from './connection.ts';
-import { endsExport, type Work2 } from './work.ts';
+import type { Work2 } from './work.ts';
 
 const OPERATION = 'getMultipleFloatSeriesValuesProto';
 
@@ -32,7 +32,7 @@ async function probe({ api, floats, signal }: Work2, { run, path }: SeriesRef): 
       return true;
     });
   } catch (error) {
-    if (endsExport(error) || !(error instanceof ExporterError)) throw error;
+    if (isFatal(error) || !(error instanceof ExporterError)) throw error;
     return false;
   }
 }

@@ -17,6 +17,8 @@ const ARTIFACTS = '/api/artifacts/swagger.json';
 
 /** How long the documents are asked for in vain. */
 const FIRST_CONTACT_MS = 15_000;
+/** Pages for people after which the server counts as no Neptune. */
+const MAX_PAGES = 3;
 const ARTIFACTS_VERSION = { 'x-neptune-artifact-api-version': '2' };
 
 interface Settings {
@@ -92,13 +94,13 @@ export class Connection {
   }
 
   /** Calls an operation of the artifacts service, whose document is read at the first call. */
-  async callArtifacts(id: string, values: Arguments, signal: AbortSignal): Promise<unknown> {
+  async callArtifacts<T>(id: string, values: Arguments, signal: AbortSignal, read: (answer: unknown) => T): Promise<T> {
     this.#artifacts ??= this.#readArtifacts().catch((error: unknown) => {
       this.#artifacts = undefined;
       throw error;
     });
     await this.#artifacts;
-    return this.call(id, values, { signal, headers: ARTIFACTS_VERSION });
+    return this.call(id, values, { signal, headers: ARTIFACTS_VERSION, read });
   }
 
   /** True if an address is the server's own, so that it may have the bearer token. */
@@ -127,14 +129,14 @@ export class Connection {
   }
 
   async #findProject(projectId: string): Promise<string> {
-    const answer = await this.call('getProject', { projectIdentifier: projectId }).catch((error: unknown) => {
+    const read = (answer: unknown) => asText(asObject(answer).id, 'id');
+    return this.call('getProject', { projectIdentifier: projectId }, { read }).catch((error: unknown) => {
       if (!(error instanceof ExporterError && error.code === 'not_found')) throw error;
       throw new ExporterError('access_denied', `The server has no project ${projectId}, or you may not see it.`, {
         hint: 'Check the name: it is workspace/project.',
         cause: error,
       });
     });
-    return asText(asObject(answer).id, 'id');
   }
 
   async #readArtifacts(): Promise<void> {
@@ -169,7 +171,7 @@ async function readBackend(http: HttpClient, address: string, operations: Operat
   let status: number | undefined;
   for (const base of bases) {
     const url = base + BACKEND;
-    const answer = await firstContact(http, { method: 'GET', url, headers: {} });
+    const answer = await firstContact(http, { method: 'GET', url, headers: {} }, documentOf);
     status = answer.status;
     if (answer.json === undefined) continue;
     operations.add(answer.json, url);
@@ -178,15 +180,25 @@ async function readBackend(http: HttpClient, address: string, operations: Operat
   throw noNeptune2(address, undefined, status);
 }
 
-/** A JSON answer, undefined for what is none. A broken body is asked for again; a page for people is no Neptune's. */
-async function firstContact(http: HttpClient, request: PreparedRequest): Promise<{ status: number; json: unknown }> {
+/**
+ * A JSON answer, undefined for what is none. A broken body is asked for again; so is a page for people, though not for
+ * long: it is no Neptune's.
+ */
+async function firstContact(
+  http: HttpClient,
+  request: PreparedRequest,
+  read: (body: Uint8Array) => unknown,
+): Promise<{ status: number; json: unknown }> {
   const options = { ...request, headers: { accept: 'application/json', ...request.headers } };
   // At the very start a wrong address is likelier than a passing fault: say so soon.
-  return http.stream({ ...options, retry: { budgetMs: FIRST_CONTACT_MS } }, async ({ status, headers, body }) => {
+  const retry = { budgetMs: Math.min(FIRST_CONTACT_MS, http.budgetMs) };
+  let pages = 0;
+  return http.stream({ ...options, retry }, async ({ status, headers, body }) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of body) chunks.push(chunk);
-    const isPage = headers['content-type']?.startsWith('text/html') === true;
-    return { status, json: status === 200 && !isPage ? parseJson(Buffer.concat(chunks)) : undefined };
+    if (status >= 300 && status !== 304) return { status, json: undefined };
+    if (headers['content-type']?.startsWith('text/html') && ++pages >= MAX_PAGES) return { status, json: undefined };
+    return { status, json: read(Buffer.concat(chunks)) };
   });
 }
 
@@ -198,7 +210,7 @@ async function readSettings(
 ): Promise<Settings> {
   const request = operations.request('getClientConfig', { alpha: 'true' }, base);
   const headers = { ...request.headers, 'x-neptune-api-token': token.text };
-  const { status, json } = await firstContact(http, { ...request, headers });
+  const { status, json } = await firstContact(http, { ...request, headers }, parseJson);
   if (status === 400 || status === 401 || status === 403) {
     throw new ExporterError('token_refused', `The server ${token.address} refuses the API token (HTTP ${status}).`, {
       hint: 'Is it from this Neptune, and still valid? For a Neptune 3 server use --exporter neptune3.',
@@ -222,7 +234,7 @@ async function readSettings(
 async function addDocument(api: Api, base: string, path: string, operations: Operations): Promise<void> {
   const bases = [...new Set([base, new URL(base).origin])];
   for (const one of bases) {
-    const document = await api.call({ path: one + path }, parseJson).catch((error: unknown) => {
+    const document = await api.call({ path: one + path }, documentOf).catch((error: unknown) => {
       if (error instanceof ExporterError && error.code === 'not_found' && one !== bases.at(-1)) return undefined;
       throw error;
     });
@@ -230,6 +242,13 @@ async function addDocument(api: Api, base: string, path: string, operations: Ope
     operations.add(document, one + path);
     return;
   }
+}
+
+/** @throws ExporterError `bad_answer` */
+function documentOf(body: Uint8Array): unknown {
+  const document = asObject(parseJson(body));
+  if (document.swagger === undefined) throw new ExporterError('bad_answer', 'The answer is not a swagger document.');
+  return document;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

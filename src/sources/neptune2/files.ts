@@ -9,18 +9,19 @@ import { isPlainName } from '../../model/plain-name.ts';
 import type { RunRef } from '../../model/runs.ts';
 import { asArray, asObject, asText } from '../json.ts';
 import type { RemoteFile } from '../source.ts';
-import { failureOfSeries, handOver, holder, type SeriesRef } from '../work.ts';
+import { failureOfSeries, handOver, holder, isFatal, type SeriesRef } from '../work.ts';
+import { imageFlaw } from './image-flaw.ts';
 import { countOf } from './loose-json.ts';
 import type { Arguments, PreparedRequest } from './swagger.ts';
-import { endsExport, type Work2 } from './work.ts';
+import type { Work2 } from './work.ts';
 
 /** Only this means that a token has ended; what else is refused stays refused. */
 const TOKEN_ENDED: ReadonlySet<number> = new Set([401]);
 /** A zip's address may end like a signed one does. */
 const ADDRESS_ENDED: ReadonlySet<number> = new Set([400, 401, 403]);
-/** Pauses while a zip is made, in ms (rule of the official client), and how long it may take. */
+/** Pauses while a zip is made, in ms (rule of the official client), and how many budgets of a request it may take. */
 const ZIP_PAUSES = [500, 1000, 2000, 4000, 5000];
-const ZIP_PATIENCE_MS = 30 * 60_000;
+const ZIP_PATIENCE_BUDGETS = 30;
 /** Entries of an image series a page, where a server tells more of them than their number. */
 const IMAGE_PAGE = 1000;
 
@@ -108,30 +109,36 @@ function withToken(work: Work2, prepare: () => PreparedRequest) {
 function zipAddress(work: Work2, run: RunRef, path: string) {
   const { connection, signal } = work;
   const options = { signal };
-  return async () => {
+  let bearer: string | undefined;
+  return async (refused: boolean) => {
+    if (refused) await work.api.bearer(bearer);
     const values: Arguments = { experimentId: holder(run), attribute: path };
-    const { id } = asObject(await connection.call('prepareForDownloadFileSetAttributeZip', values, options));
-    const request = asText(id, 'id');
-    const until = Date.now() + ZIP_PATIENCE_MS;
+    const read = (answer: unknown) => asText(asObject(answer).id, 'id');
+    const request = await connection.call('prepareForDownloadFileSetAttributeZip', values, { ...options, read });
+    const until = performance.now() + ZIP_PATIENCE_BUDGETS * work.api.http.budgetMs;
     for (let round = 0; ; round++) {
       const { downloadUrl } = asObject(await connection.call('getDownloadPrepareRequest', { id: request }, options));
-      if (typeof downloadUrl === 'string' && downloadUrl !== '') return zipRequest(work, downloadUrl);
-      if (Date.now() > until) throw new ExporterError('server', `The server makes no zip of ${path}.`);
+      if (typeof downloadUrl === 'string' && downloadUrl !== '') {
+        bearer = await work.api.bearer();
+        return zipRequest(work, downloadUrl, bearer);
+      }
+      if (performance.now() > until) throw new ExporterError('server', `The server makes no zip of ${path}.`);
       await sleep(ZIP_PAUSES[Math.min(round, ZIP_PAUSES.length - 1)]!, signal);
     }
   };
 }
 
 /** The token is for the server itself, not for a storage elsewhere whose address is signed. */
-async function zipRequest(
+function zipRequest(
   { api, connection }: Work2,
   address: string,
-): Promise<{ url: string; headers: Record<string, string> }> {
+  bearer: string,
+): { url: string; headers: Record<string, string> } {
   if (!URL.canParse(address, api.address)) {
     throw new ExporterError('bad_answer', 'The server gives an address for a zip that is none.');
   }
   const url = new URL(address, api.address).href;
-  return { url, headers: connection.isOwn(url) ? { authorization: `Bearer ${await api.bearer()}` } : {} };
+  return { url, headers: connection.isOwn(url) ? { authorization: `Bearer ${bearer}` } : {} };
 }
 
 const ZIP_END = Buffer.from('PK\x05\x06', 'latin1');
@@ -185,7 +192,7 @@ export async function readImages(work: Work2, series: ImageSeriesRef): Promise<v
       handOver(work.sink.file(series.run, image(work, series, index, details?.[index] ?? {}))),
     );
   } catch (error) {
-    if (endsExport(error)) throw error;
+    if (isFatal(error)) throw error;
     work.sink.failure(series.run, failureOfSeries(series, error));
   }
 }
@@ -217,7 +224,7 @@ async function describeImages(
     }
   } catch (error) {
     // Only the words are missing then: the images themselves come without this.
-    if (endsExport(error)) throw error;
+    if (isFatal(error)) throw error;
     return undefined;
   }
 }
@@ -252,15 +259,18 @@ function image(work: Work2, { run, path }: SeriesRef, index: number, details: Re
         headers: { accept: 'application/octet-stream' },
         target,
         name: (headers) => `${index}.${extensionOf(headers['content-type'])}`,
+        flaw: imageFlaw,
         ...limits,
         signal: work.signal,
       }),
   };
 }
 
-/** What follows the last slash of the content type (rule of the official client), as far as it is fit for a name. */
+/** What follows the last slash of the content type, unless it is a page of something on the way (rule of the official client), as far as it is fit for a name. */
 function extensionOf(contentType = ''): string {
   const [type = ''] = contentType.split(';');
+  if (type.trim() === 'text/html')
+    throw new ExporterError('bad_answer', 'The server sends a page instead of an image.');
   const subtype = type.slice(type.lastIndexOf('/') + 1).trim();
   return /^[\w.+-]{1,40}$/.test(subtype) && !subtype.endsWith('.') ? subtype : 'bin';
 }

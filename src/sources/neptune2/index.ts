@@ -12,7 +12,7 @@ import { attributeFilter } from '../selection.ts';
 import type { RunSink, Source } from '../source.ts';
 import type { SourceOptions } from '../source-options.ts';
 import { parseApiToken } from '../token.ts';
-import { handOver, holder, type SeriesRef, SinkError } from '../work.ts';
+import { handOver, holder, isFatal, type SeriesRef, SinkError } from '../work.ts';
 import { ArtifactLists, readArtifact } from './artifacts.ts';
 import { attributesOf, type ListedAttribute, readAttribute } from './attribute-values.ts';
 import { bulkCall, bulkWorks } from './bulk.ts';
@@ -20,7 +20,7 @@ import { type Connection, connect } from './connection.ts';
 import { type ImageSeriesRef, readFile, readImages } from './files.ts';
 import { listModels, listProjects, listRuns, listVersions } from './runs.ts';
 import { readSeries } from './series.ts';
-import { endsExport, type Work2 } from './work.ts';
+import type { Work2 } from './work.ts';
 
 /** Runs of a batch that are read at once. */
 const RUNS_AT_ONCE = 4;
@@ -85,7 +85,6 @@ function workOf(connection: Connection, sink: RunSink, signal: AbortSignal, conc
     signal,
     concurrency,
     forks: new Set(),
-    endsExport,
     floats: bulkCall(connection),
   };
 }
@@ -116,7 +115,7 @@ async function readRun(
     tellFiles(work, run, listed);
     await readContent(work, run, withoutClashes(work, run, attributes, listed), lists);
   } catch (error) {
-    if (endsExport(error)) throw error;
+    if (isFatal(error)) throw error;
     work.sink.failure(run, failureOf(error));
   }
   await handOver(work.sink.done(run));

@@ -5,10 +5,10 @@ import { ExporterError } from '../../model/errors.ts';
 import { setInt64, words } from '../../model/int64.ts';
 import { microOfStep } from '../../model/steps.ts';
 import { asArray, asObject } from '../json.ts';
-import { failureOfSeries, handOver, holder, type SeriesRef } from '../work.ts';
+import { failureOfSeries, handOver, holder, isFatal, type SeriesRef } from '../work.ts';
 import type { Connection } from './connection.ts';
 import { countOf, looseFloat, looseInt } from './loose-json.ts';
-import { endsExport, type Work2 } from './work.ts';
+import type { Work2 } from './work.ts';
 
 /** Bytes of a single value that newer servers are asked for; their own choice is 1000. */
 const VALUE_LENGTH = 1_000_000;
@@ -30,12 +30,12 @@ interface Position {
   page: string | undefined;
 }
 
-/** Reads all points of a series into the sink, to which a failure is told. @throws what `endsExport` */
+/** Reads all points of a series into the sink, to which a failure is told. @throws what `isFatal` */
 export async function readSeries(work: Work2, series: SeriesRef): Promise<void> {
   try {
     await readPages(work, series);
   } catch (error) {
-    if (endsExport(error)) throw error;
+    if (isFatal(error)) throw error;
     work.sink.failure(series.run, failureOfSeries(series, error));
   }
 }

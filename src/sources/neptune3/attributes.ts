@@ -34,16 +34,21 @@ export async function readAttributes(work: Work, runs: RunRef[], selection: Sele
   const stays = withoutExcluded(selection);
   const seesAll = selection.attributes.kind === 'all' && selection.classes.has('parameters');
   if (!seesAll) for (const run of runs) work.forks.add(run);
+  const lost = new Set<RunRef>();
+  const failed = (run: RunRef, error: unknown) => {
+    if (!lost.has(run)) work.sink.failure(run, failureOf(error));
+    lost.add(run);
+  };
   for (const part of selectionParts(selection, runs.length)) {
-    const failed = (run: RunRef, error: unknown) => work.sink.failure(run, failureOf(error));
     const known = new Map<RunRef, { sysId: boolean }>();
-    const read = (some: RunRef[], budgetMs?: number) => readPages(work, some, part, { known, found, stays }, budgetMs);
+    const state = { known, found, stays, failed };
+    const read = (some: RunRef[], budgetMs?: number) => readPages(work, some, part, state, budgetMs);
     await isolating(runs, read, failed);
-    if (!seesAll) continue;
-    // Every run has sys/id. One without any attribute may have been lost by an answer cut between two messages.
-    const absent = runs.filter((run) => !known.has(run));
+    // A run without any attribute may have been lost by an answer cut between two messages, or by an empty one.
+    const absent = runs.filter((run) => !known.has(run) && !lost.has(run));
     await isolating(absent, read, failed);
-    for (const run of runs.filter((one) => !known.get(one)?.sysId)) failed(run, incomplete(run));
+    // Every run has sys/id.
+    if (seesAll) for (const run of runs.filter((one) => !known.get(one)?.sysId)) failed(run, incomplete(run));
   }
   return found;
 }
@@ -74,6 +79,13 @@ function selectionParts(selection: Selection, runs: number): Selection[] {
   return parts.map((names) => ({ ...selection, attributes: { kind: 'names', names } }));
 }
 
+interface ReadState {
+  known: Map<RunRef, { sysId: boolean }>;
+  found: Found;
+  stays: (path: string) => boolean;
+  failed: (run: RunRef, error: unknown) => void;
+}
+
 /**
  * Reads the pages of some runs and delivers each as it comes. A chain that breaks after its first page can't be read
  * anew without delivering twice: then its runs have failed.
@@ -82,7 +94,7 @@ async function readPages(
   work: Work,
   runs: RunRef[],
   selection: Selection,
-  { known, found, stays }: { known: Map<RunRef, { sysId: boolean }>; found: Found; stays: (path: string) => boolean },
+  { known, found, stays, failed }: ReadState,
   budgetMs: number | undefined,
 ): Promise<void> {
   const bySysId = new Map(runs.map((run) => [run.sysId, run]));
@@ -100,7 +112,7 @@ async function readPages(
     }
   } catch (error) {
     if (!delivered || isFatal(error)) throw error;
-    for (const run of runs) work.sink.failure(run, failureOf(error));
+    for (const run of runs) failed(run, error);
   }
 }
 

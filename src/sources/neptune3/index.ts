@@ -14,7 +14,7 @@ import { handOver, type SeriesRef, SinkError, type Work } from '../work.ts';
 import { type Found, readAttributes } from './attributes.ts';
 import { readFiles } from './files.ts';
 import { packRuns } from './pack-runs.ts';
-import { listProjects, listRuns } from './runs.ts';
+import { listProjects, listRuns, takesToken } from './runs.ts';
 import { readSeries } from './series.ts';
 
 /** Groups of runs that are read at once. */
@@ -42,11 +42,18 @@ export function createNeptune3Source(options: Neptune3Options): Source {
     neptune: 'Neptune 3',
     logger: options.logger ?? silentLogger,
   });
+  let listed: string | undefined;
+  api.checkToken = async (bearer) => listed !== undefined && takesToken(api, listed, bearer);
   return {
     name: 'neptune3',
     address: token.address,
     listProjects: (workspace) => listProjects(api, workspace),
-    listRuns: (projectId, filter) => listRuns(api, projectId, filter, options.signal),
+    async *listRuns(projectId, filter) {
+      for await (const page of listRuns(api, projectId, filter, options.signal)) {
+        listed = projectId;
+        yield page;
+      }
+    },
     readRuns: (runs, selection, sink, signal) =>
       readRuns(
         {

@@ -29,6 +29,36 @@ export async function* listRuns(
   for (const part of byIds(filter)) yield* listPart(api, projectId, part, seen, signal);
 }
 
+/** Whether the server takes a token for a search, the first thing that an export needs. */
+export async function takesToken(api: Api, projectId: string, bearer: string): Promise<boolean> {
+  const answer = await api.http
+    .request({
+      method: 'POST',
+      url: api.address + searchPath(projectId),
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: searchBody({ includeArchived: true }, { limit: 1, offset: 0 }),
+    })
+    .catch(() => undefined);
+  return answer?.status === 200;
+}
+
+function searchPath(projectId: string): string {
+  const query = `projectIdentifier=${encodeURIComponent(projectId)}&type=run`;
+  return `/api/leaderboard/v1/proto/leaderboard/entries/search/?${query}`;
+}
+
+function searchBody(filter: RunFilter, pagination: { limit: number; offset: number }): string {
+  return JSON.stringify({
+    attributeFilters: ['sys/custom_run_id', 'sys/id', 'sys/creation_time', 'sys/modification_time'].map((name) => ({
+      path: name,
+    })),
+    pagination,
+    experimentLeader: false,
+    query: { query: runsQuery(filter) },
+    sorting: { dir: 'ascending', sortBy: { name: 'sys/id', type: 'string' } },
+  });
+}
+
 async function* listPart(
   api: Api,
   projectId: string,
@@ -36,20 +66,14 @@ async function* listPart(
   seen: Set<string>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RunRef[]> {
-  const path = `/api/leaderboard/v1/proto/leaderboard/entries/search/?projectIdentifier=${encodeURIComponent(projectId)}&type=run`;
+  const path = searchPath(projectId);
   for (let offset = 0, idle = 0; ; ) {
-    const body = JSON.stringify({
-      attributeFilters: ['sys/custom_run_id', 'sys/id', 'sys/creation_time', 'sys/modification_time'].map((name) => ({
-        path: name,
-      })),
-      pagination: { limit: PAGE, offset },
-      experimentLeader: false,
-      query: { query: runsQuery(filter) },
-      sorting: { dir: 'ascending', sortBy: { name: 'sys/id', type: 'string' } },
-    });
-    const page = await api.call({ path, body, ...(signal ? { signal } : {}) }, (answer) =>
-      decodeEntries(new ProtobufReader(answer)),
-    );
+    const body = searchBody(filter, { limit: PAGE, offset });
+    const ask = () =>
+      api.call({ path, body, ...(signal ? { signal } : {}) }, (answer) => decodeEntries(new ProtobufReader(answer)));
+    let page = await ask();
+    // An empty body means that there are no runs, but also that something on the way lost it.
+    if (page.total === 0 && page.runs.length === 0) page = await ask();
     const fresh: RunRef[] = [];
     for (const found of page.runs) {
       const { run, createdAt } = runRef(projectId, found);
