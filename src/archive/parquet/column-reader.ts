@@ -106,8 +106,8 @@ export interface ListPortion<Out> {
  */
 export interface StrictReading {
   page(leaf: LeafName, header: PageHeader): void;
-  /** A column was read to its end, and `size` is how many entries its dictionary has. */
-  dictionary(leaf: LeafName, size: number, use: DictionaryUse): void;
+  /** A column was read to its end. Called if it has a dictionary. */
+  dictionary(leaf: LeafName, entries: Indexed, use: DictionaryUse): void;
 }
 
 /** A column of a row group. Calls must not overlap. Errors are `DamagedFile`. */
@@ -227,7 +227,7 @@ export class ColumnReader<Out> {
         throw new DamagedFile(`the column ${this.#chunk.leaf} has more pages than its footer says`);
       }
     }
-    if (this.#dictionary) this.#strict?.dictionary(this.#chunk.leaf, this.#dictionary.length, this.#use);
+    if (this.#dictionary) this.#strict?.dictionary(this.#chunk.leaf, this.#dictionary, this.#use);
   }
 
   /** Of a column without lists: in one with, empty lists count as nulls too. */

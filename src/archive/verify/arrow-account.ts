@@ -3,7 +3,7 @@
 // Much of that no reader needs, and it finds most of what a turned bit does. Other writers say other things, or nothing.
 
 import type { StrictReading } from '../parquet/column-reader.ts';
-import type { DictionaryUse } from '../parquet/decode.ts';
+import type { DictionaryUse, Indexed } from '../parquet/decode.ts';
 import type { Footer, RowGroupInfo } from '../parquet/footer.ts';
 import type { PageHeader } from '../parquet/page-header.ts';
 import { ARROW_SCHEMA, LEAF, LEAVES, type LeafName } from '../parquet/schema.ts';
@@ -39,7 +39,8 @@ interface ColumnAccount {
   bytes: number;
   /** Statistics of its data pages. */
   statistics: (Thrift | undefined)[];
-  dictionary?: { size: number; use: DictionaryUse };
+  /** The dictionary is as it becomes when values are put into it one by one. */
+  grown?: boolean;
   /** What is wrong with a header. */
   odd?: string;
 }
@@ -67,8 +68,8 @@ export class GroupAccount implements StrictReading {
     }
   }
 
-  dictionary(leaf: LeafName, size: number, use: DictionaryUse): void {
-    this.#column(leaf).dictionary = { size, use };
+  dictionary(leaf: LeafName, entries: Indexed, { most, inOrder }: DictionaryUse): void {
+    this.#column(leaf).grown = inOrder && most + 1 === entries.length && areDistinct(entries);
   }
 
   #column(leaf: LeafName): ColumnAccount {
@@ -92,8 +93,10 @@ export function footerContradictions({ raw, rowGroups, start, metadata }: Footer
   if (!holdsTogether(metadata)) found.push('the description of its columns in its footer is damaged');
   const elements = raw.field_2 as Thrift[];
   if (!elements.slice(1).every(isPlainElement)) found.push('its footer gives a column another meaning');
+  // Of columns without rows it isn't told where they lie.
+  if (rowGroups.some(({ rows }) => rows === 0)) return found;
   // Without indexes of pages, chunks lie one behind the other.
-  const chunks = rowGroups.filter(({ rows }) => rows > 0).flatMap((group) => LEAVES.map((leaf) => group.chunks[leaf]));
+  const chunks = rowGroups.flatMap((group) => LEAVES.map((leaf) => group.chunks[leaf]));
   const gap = chunks.findIndex((chunk, index) => chunk.start !== (index === 0 ? 4 : chunks[index - 1]!.end));
   if (gap >= 0) found.push(`the column ${chunks[gap]!.leaf} does not lie where it should`);
   const indexed = (raw.field_4 as Thrift[]).some((group) =>
@@ -155,10 +158,7 @@ function columnContradiction(
   if (account.bytes !== uncompressedBytes) return `has ${account.bytes} bytes, its footer says ${uncompressedBytes}`;
   const told = meta.field_13 as Thrift[] | undefined;
   if (told && !samePages(told, account.pages)) return 'has other pages than its footer says';
-  const { dictionary } = account;
-  if (dictionary && !(dictionary.use.inOrder && dictionary.use.most + 1 === dictionary.size)) {
-    return 'uses its dictionary in another order than it was made';
-  }
+  if (account.grown === false) return 'has a dictionary that its values could not have made';
   const statistics = optionalStruct(meta.field_12);
   if (
     statistics &&
@@ -178,6 +178,13 @@ function columnContradiction(
     return `has texts of ${observed.textBytes} bytes, its footer says ${sizes.field_1}`;
   }
   return undefined;
+}
+
+/** Zeros of both signs are two entries. */
+function areDistinct(entries: Indexed): boolean {
+  const bits =
+    entries instanceof Float64Array ? new BigInt64Array(entries.buffer, entries.byteOffset, entries.length) : entries;
+  return new Set<unknown>(bits).size === entries.length;
 }
 
 /** Numbers of pages by type and encoding. */

@@ -274,12 +274,11 @@ async function gzip(file: ShapeFile): Promise<string | undefined> {
     if (bytes > GZIP_BYTES && bytes > file.bytes * GZIP_RATIO) resolve(undefined);
   });
   gunzip.on('end', () => resolve(undefined));
-  gunzip.on('error', ({ code }: NodeJS.ErrnoException) => {
-    // Some write more behind the end than zeros; what can be unpacked nowhere is not for sure of this format.
-    const cut = code === 'Z_BUF_ERROR';
-    resolve(
-      cut ? 'what is compressed in it has no end' : bytes > 0 ? 'what is compressed in it is damaged' : undefined,
-    );
+  gunzip.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    // What can be unpacked nowhere is not for sure of this format.
+    const isSure = bytes > 0 || /incorrect (data|length) check/.test(message);
+    const damaged = isSure ? 'what is compressed in it is damaged' : undefined;
+    resolve(code === 'Z_BUF_ERROR' ? 'what is compressed in it has no end' : damaged);
   });
   const feed = async () => {
     for await (const piece of file.pieces()) {
