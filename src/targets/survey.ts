@@ -3,15 +3,15 @@
 import type { AttributeType } from '../model/attributes.ts';
 import { type Batch, rowCount, type SeriesBatch } from '../model/batches.ts';
 import { int64At, words } from '../model/int64.ts';
-import { isWholeStep, scaledMicro } from './steps.ts';
+import { StepFacts } from './step-facts.ts';
 
 /** Counts over the rows of one attribute. What a type can't have stays 0. */
 export interface AttributeSurvey {
   path: string;
   type: AttributeType;
   rows: number;
-  /** Points whose step isn't a whole number at the multiplier of this load. */
-  fractionalSteps: number;
+  /** Of a series. */
+  steps?: StepFacts;
   missingSteps: number;
   missingTimestamps: number;
   /** Before 1970. */
@@ -23,6 +23,12 @@ export interface AttributeSurvey {
   negativeZeros: number;
   /** Texts of a series with a line break, a NUL or half a surrogate pair. */
   awkwardTexts: number;
+  /** Of single values and points: the longest text, in code points; of a string set the length of all. */
+  longestText: number;
+  /** Texts with a NUL or half a surrogate pair, which many services can't store. */
+  unstorableTexts: number;
+  /** Numbers of the longest histogram. */
+  mostBins: number;
 }
 
 /** The attributes of one run, by `surveyKey`. */
@@ -40,13 +46,16 @@ export function isAwkwardText(text: string): boolean {
   return AWKWARD_TEXT.test(text);
 }
 
-/** Counts a batch into the survey. */
+/** Counts a batch into the survey. @param stepMultiplier of the load; powers of ten are looked at in any case */
 export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: bigint): void {
   if (batch.kind === 'scalars') {
     for (const row of batch.rows) {
       const entry = entryOf(survey, row.type, row.path);
       entry.rows++;
       if (row.value === null) entry.nulls++;
+      else if (row.type === 'float') surveyFloat(entry, row.value);
+      else if (row.type === 'string') surveyText(entry, row.value);
+      else if (row.type === 'string_set') surveyText(entry, row.value.join());
     }
     return;
   }
@@ -60,15 +69,55 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
   }
   const entry = entryOf(survey, batch.kind, batch.path);
   entry.rows += rowCount(batch);
-  surveyTimes(entry, batch, stepMultiplier);
-  if (batch.kind === 'float_series') surveyFloats(entry, batch.values, batch.length, batch.valueValid);
-  else {
+  entry.steps ??= new StepFacts(stepMultiplier);
+  entry.steps.add(batch.steps, batch.length, batch.stepValid);
+  surveyTimes(entry, batch);
+  if (batch.kind === 'float_series') {
     for (let i = 0; i < batch.length; i++) {
-      const value = batch.values[i];
-      if (value === null || value === undefined) entry.nulls++;
-      else if (batch.kind === 'string_series' && isAwkwardText(value as string)) entry.awkwardTexts++;
+      if (batch.valueValid?.[i] === 0) entry.nulls++;
+      else surveyFloat(entry, batch.values[i]!);
+    }
+    return;
+  }
+  for (let i = 0; i < batch.length; i++) {
+    const value = batch.values[i];
+    if (value === null || value === undefined) entry.nulls++;
+    else if (typeof value !== 'string') entry.mostBins = Math.max(entry.mostBins, value.values.length);
+    else if (batch.kind === 'string_series') {
+      surveyText(entry, value);
+      if (isAwkwardText(value)) entry.awkwardTexts++;
     }
   }
+}
+
+function surveyFloat(entry: AttributeSurvey, value: number): void {
+  // Nearly all values are neither: one comparison tells.
+  if (value - value !== 0) {
+    if (Number.isNaN(value)) entry.nans++;
+    else entry.infinities++;
+  } else if (value === 0 && Object.is(value, -0)) entry.negativeZeros++;
+}
+
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+function surveyText(entry: AttributeSurvey, text: string): void {
+  if (UNSTORABLE.test(text)) entry.unstorableTexts++;
+  // Code points are never more than UTF-16 units.
+  if (text.length > entry.longestText) entry.longestText = Math.max(entry.longestText, codePoints(text));
+}
+
+function codePoints(text: string): number {
+  let count = text.length;
+  for (let i = 0; i < text.length - 1; i++) {
+    const isPair = (text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+    if (isPair) count--;
+  }
+  return count;
+}
+
+/** Points whose step isn't whole at a multiplier, see StepFacts. */
+export function fractionalSteps({ steps }: AttributeSurvey, multiplier: bigint): number {
+  return steps?.fractional(multiplier) ?? 0;
 }
 
 function entryOf(survey: RunSurvey, type: AttributeType, path: string): AttributeSurvey {
@@ -79,7 +128,6 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       path,
       type,
       rows: 0,
-      fractionalSteps: 0,
       missingSteps: 0,
       missingTimestamps: 0,
       negativeTimestamps: 0,
@@ -88,34 +136,20 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       infinities: 0,
       negativeZeros: 0,
       awkwardTexts: 0,
+      longestText: 0,
+      unstorableTexts: 0,
+      mostBins: 0,
     };
     survey.set(key, entry);
   }
   return entry;
 }
 
-function surveyTimes(entry: AttributeSurvey, batch: SeriesBatch, stepMultiplier: bigint): void {
-  const steps = words(batch.steps);
+function surveyTimes(entry: AttributeSurvey, batch: SeriesBatch): void {
   const timestamps = words(batch.timestamps);
   for (let i = 0; i < batch.length; i++) {
     if (batch.stepValid?.[i] === 0) entry.missingSteps++;
-    else if (!isWholeStep(scaledMicro(batch.steps, steps, i, stepMultiplier))) entry.fractionalSteps++;
     if (batch.timestampValid?.[i] === 0) entry.missingTimestamps++;
     else if (int64At(timestamps, i) < 0) entry.negativeTimestamps++;
-  }
-}
-
-function surveyFloats(
-  entry: AttributeSurvey,
-  values: Float64Array,
-  length: number,
-  valid: Uint8Array | undefined,
-): void {
-  for (let i = 0; i < length; i++) {
-    const value = values[i]!;
-    if (valid?.[i] === 0) entry.nulls++;
-    else if (Number.isNaN(value)) entry.nans++;
-    else if (value === Infinity || value === -Infinity) entry.infinities++;
-    else if (value === 0 && Object.is(value, -0)) entry.negativeZeros++;
   }
 }

@@ -2,19 +2,24 @@
 
 import type { AlterationList } from '../alterations.ts';
 import type { AttributeSurvey, RunSurvey } from '../survey.ts';
-import { surveyKey } from '../survey.ts';
+import { fractionalSteps, surveyKey } from '../survey.ts';
 import { plainName, type RunKeys } from './names.ts';
 
+export interface PlanContext {
+  fileStore: boolean;
+  stepMultiplier: bigint;
+}
+
 /** True if points of the series reach MLflow otherwise than they are: then the series is also kept whole as CSV. */
-export function needsCsv(series: AttributeSurvey, fileStore: boolean): boolean {
-  const { fractionalSteps, missingSteps, missingTimestamps, negativeTimestamps, infinities, negativeZeros } = series;
-  const times = fractionalSteps + missingSteps + missingTimestamps + negativeTimestamps;
+export function needsCsv(series: AttributeSurvey, { fileStore, stepMultiplier }: PlanContext): boolean {
+  const { missingSteps, missingTimestamps, negativeTimestamps, infinities, negativeZeros } = series;
+  const times = fractionalSteps(series, stepMultiplier) + missingSteps + missingTimestamps + negativeTimestamps;
   // The file store keeps values as text.
   return times + (fileStore ? 0 : infinities + negativeZeros) > 0;
 }
 
 /** Adds what the names and the points of a run go through. Values too long and files are only seen when they come. */
-export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, fileStore: boolean): void {
+export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, context: PlanContext): void {
   for (const entry of survey.values()) {
     const key = keys.byAttribute.get(surveyKey(entry.type, entry.path));
     if (key !== undefined && key !== entry.path) {
@@ -22,7 +27,7 @@ export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, 
       const reason = collides ? 'another attribute would have the same name' : 'MLflow does not take the name as it is';
       list.add(collides ? 'key_collision' : 'renamed', entry.path, `Stored as '${key}': ${reason}.`);
     }
-    if (entry.type === 'float_series') foreseeFloats(list, entry, fileStore);
+    if (entry.type === 'float_series') foreseeFloats(list, entry, context);
     if (entry.type === 'string_series') {
       const message = 'Some texts have line breaks, which series.txt can not tell: they are whole in series.jsonl.';
       list.add('line_breaks', entry.path, message, entry.awkwardTexts);
@@ -33,10 +38,15 @@ export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, 
   }
 }
 
-function foreseeFloats(list: AlterationList, entry: AttributeSurvey, fileStore: boolean): void {
+function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { fileStore, stepMultiplier }: PlanContext): void {
   const { path } = entry;
   const whole = 'the series is also kept whole as CSV';
-  list.add('step_truncated', path, `Steps that are not whole numbers are cut; ${whole}.`, entry.fractionalSteps);
+  list.add(
+    'step_truncated',
+    path,
+    `Steps that are not whole numbers are cut; ${whole}.`,
+    fractionalSteps(entry, stepMultiplier),
+  );
   list.add('step_missing', path, `Points without a step are at step 0; ${whole}.`, entry.missingSteps);
   list.add('timestamp_missing', path, `Points without a time are at 1970-01-01; ${whole}.`, entry.missingTimestamps);
   list.add('timestamp_negative', path, `Times before 1970 are at 1970-01-01; ${whole}.`, entry.negativeTimestamps);

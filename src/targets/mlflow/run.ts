@@ -71,7 +71,7 @@ export class MlflowRun implements TargetRun {
     for (const { code, attributePath, message, count } of options.alterations ?? []) {
       this.#alterations.add(code, attributePath, message, count);
     }
-    foresee(this.#alterations, options.survey, keys, fileStore);
+    foresee(this.#alterations, options.survey, keys, { fileStore, stepMultiplier: options.stepMultiplier });
     // A file store keeps a repeated point twice.
     this.#batches = new LogBatches(id, (body) => client.logBatch(body, !fileStore));
     this.#files = new FileUploads({
@@ -222,7 +222,7 @@ export class MlflowRun implements TargetRun {
     const message =
       'Steps beyond 64 bits at this multiplier are at the largest one; the series is also kept whole as CSV.';
     this.#alterations.add('step_out_of_range', batch.path, message, beyond);
-    if (needsCsv(entry, this.#context.fileStore) || beyond > 0) {
+    if (needsCsv(entry, { fileStore: this.#context.fileStore, stepMultiplier }) || beyond > 0) {
       await this.#spool(entry, batch, () => {
         const path = `${OWN_FOLDER}/series/${flatName(key, entry.path)}.csv`;
         return [{ format: seriesCsv, path }];
