@@ -191,7 +191,8 @@ async function summariseRun(run: ArchiveRun, filesPath: string | undefined): Pro
     checkCounts(run, run.manifest.counts, tally);
     await tally.files.addAll(run.manifest.files);
     tally.files.addSkipped(run.manifest.skippedFiles ?? []);
-  } else await readUnrecorded(run, tally);
+    if (run.manifest.adopted !== undefined) await readUnrecorded(run, tally, false);
+  } else await readUnrecorded(run, tally, true);
   return tally;
 }
 
@@ -213,8 +214,10 @@ function isNarrow({ attributes, classes, excluded = [] }: Manifest['selection'])
   return attributes !== 'all' || excluded.length > 0 || EXPORT_CLASSES.some((one) => !classes.includes(one));
 }
 
-/** Finds what a manifest would tell: the files of a run, and which rows hold nothing. */
-async function readUnrecorded(run: ArchiveRun, tally: RunTally): Promise<void> {
+/**
+ * Finds what a manifest would tell: which rows hold nothing, and the files of a run. One of an adopted run tells of files only.
+ */
+async function readUnrecorded(run: ArchiveRun, tally: RunTally, withFiles: boolean): Promise<void> {
   const onAbsent = ({ path, type, count }: AttributeCount) => {
     tally.records -= count;
     tally.emptyRows += count;
@@ -225,6 +228,7 @@ async function readUnrecorded(run: ArchiveRun, tally: RunTally): Promise<void> {
     if (paths.size === 0) tally.types.delete(type);
   };
   for await (const batch of readBatches(run, { types: [...SCALAR_TYPES, ...FILE_TYPES, 'file_series'], onAbsent })) {
+    if (!withFiles) continue;
     if (batch.kind === 'files') await tally.files.addAll(batch.rows.map(({ file }) => ({ path: file })));
     else if (batch.kind === 'file_series') await tally.files.addAll(batch.values.map((path) => ({ path })));
   }
