@@ -26,7 +26,7 @@ interface Job {
   reject(error: unknown): void;
 }
 
-/** Runs tasks. What a task throws is a fault of the program or of its thread; damage is in results. */
+/** Runs tasks. What a task throws is a fault of the program or of its thread: damage is in results. */
 export class Pool {
   /** Tasks that are worth being under way at once. */
   readonly width: number;
@@ -52,13 +52,16 @@ export class Pool {
   /**
    * Does a task.
    * @param weight about how many bytes it has to read, more if that is laborious
-   * @throws ExporterError `interrupted`; `internal` if the thread ended
+   * @throws ExporterError `interrupted`; `internal` if the check failed, or its thread ended
    */
   async run<T extends Task>(task: T, weight: number): Promise<ResultOf<T>> {
     throwIfAborted(this.#signal);
     this.#weight += weight;
     if (this.#weight <= this.#inlineWeight) {
-      return doTask(task, { bytes: this.#onBytes, check: () => throwIfAborted(this.#signal) });
+      const context = { bytes: this.#onBytes, check: () => throwIfAborted(this.#signal) };
+      return doTask(task, context).catch((error: unknown) => {
+        throw asFailure(error);
+      });
     }
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiting.push({ task, resolve, reject });
@@ -107,7 +110,7 @@ export class Pool {
     else {
       const error = new Error(message.message);
       if (message.stack !== undefined) error.stack = message.stack;
-      job?.reject(error);
+      job?.reject(asFailure(error));
     }
     this.#next();
   }
@@ -129,4 +132,11 @@ export class Pool {
     for (const worker of workers) void worker.terminate();
     for (const job of jobs) job.reject(error);
   }
+}
+
+/** What a task threw that nobody foresaw: a problem of what it worked on, and no end of the rest. */
+function asFailure(error: unknown): ExporterError {
+  if (error instanceof ExporterError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new ExporterError('internal', `The check itself failed (${message}).`, { cause: error });
 }
