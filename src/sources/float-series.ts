@@ -1,10 +1,10 @@
 // Reading of float series: which series go into one request, how many points of each, and what is asked for next.
 
 import { ConsumerError } from '../http/client.ts';
-import { forEachLimited } from '../http/limits.ts';
 import { ExporterError } from '../model/errors.ts';
 import { decodeFloatSeries, type FloatSeriesAnswer } from './float-points.ts';
-import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from './work.ts';
+import { inGroups } from './isolating.ts';
+import { failureOfSeries, handOver, holder, reportSilent, type SeriesRef, type Work } from './work.ts';
 
 /** The server's limit of points a request, over all its series. */
 const POINTS_PER_REQUEST = 1_000_000;
@@ -15,17 +15,24 @@ const FIRST_PAGE = 2500;
 /** Most points of one series an answer: bounds the memory that one message takes. */
 const POINTS_PER_SERIES = 100_000;
 
-/** Reads all points of float series into the sink. Series that fail for good are told to it. */
-export async function readFloatSeries(work: Work, series: SeriesRef[]): Promise<void> {
-  await forEachLimited(packRequests(series, work.concurrency), work.concurrency, (group) =>
-    isolating(
-      group.map(
-        (one): Reading => ({ series: one, afterStep: undefined, answered: false, received: 0, total: 0, done: false }),
-      ),
-      (readings, budgetMs) => readGroup(work, readings, budgetMs),
-      ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
+/**
+ * Reads all points of float series into the sink. Series that fail for good are told to it.
+ * @param settled told of each series when nothing more of it comes
+ */
+export async function readFloatSeries(
+  work: Work,
+  series: SeriesRef[],
+  settled: (series: SeriesRef) => Promise<void> = async () => {},
+): Promise<void> {
+  const groups = packRequests(series, work.concurrency).map((group) =>
+    group.map(
+      (one): Reading => ({ series: one, afterStep: undefined, answered: false, received: 0, total: 0, done: false }),
     ),
   );
+  await inGroups(groups, work.concurrency, (readings, budgetMs) => readGroup(work, readings, budgetMs), {
+    failed: ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
+    settled: (reading) => settled(reading.series),
+  });
 }
 
 /**

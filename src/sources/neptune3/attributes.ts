@@ -4,9 +4,10 @@ import type { ScalarRow } from '../../model/batches.ts';
 import { ExporterError, failureOf } from '../../model/errors.ts';
 import type { RunRef, Selection } from '../../model/runs.ts';
 import { AnswerTooLarge } from '../api.ts';
+import { isolating, skimming } from '../isolating.ts';
 import { ProtobufReader } from '../protobuf.ts';
 import { withoutExcluded } from '../selection.ts';
-import { handOver, holder, isFatal, isolating, type SeriesRef, type Work } from '../work.ts';
+import { handOver, holder, isFatal, type SeriesRef, type Work } from '../work.ts';
 import { type AttributeValue, decodeAttributes, type FileRef } from './messages.ts';
 import { backendTypes, nameFilter } from './selection.ts';
 
@@ -28,8 +29,16 @@ export interface Found {
   files: FileAttribute[];
 }
 
-/** Hands the values of the runs to the sink and collects what is still to be fetched. Failed runs are told to the sink. */
-export async function readAttributes(work: Work, runs: RunRef[], selection: Selection): Promise<Found> {
+/**
+ * Hands the values of the runs to the sink and collects what is still to be fetched. Failed runs are told to the sink.
+ * @returns `later`: without patience, the runs that were not read and may be later; nothing of them has been delivered
+ */
+export async function readAttributes(
+  work: Work,
+  runs: RunRef[],
+  selection: Selection,
+  { patient }: { patient: boolean },
+): Promise<{ found: Found; later: RunRef[] }> {
   const found: Found = { series: [], files: [] };
   const stays = withoutExcluded(selection);
   const seesAll = selection.attributes.kind === 'all' && selection.classes.has('parameters');
@@ -39,18 +48,25 @@ export async function readAttributes(work: Work, runs: RunRef[], selection: Sele
     if (!lost.has(run)) work.sink.failure(run, failureOf(error));
     lost.add(run);
   };
-  for (const part of selectionParts(selection, runs.length)) {
+  const parts = selectionParts(selection, runs.length);
+  // What is read in several requests can't be left for later as a whole.
+  const skims = !patient && parts.length === 1;
+  const later: RunRef[] = [];
+  for (const part of parts) {
     const known = new Map<RunRef, { sysId: boolean }>();
     const state = { known, found, stays, failed };
     const read = (some: RunRef[], budgetMs?: number) => readPages(work, some, part, state, budgetMs);
-    await isolating(runs, read, failed);
+    if (skims) later.push(...(await skimming(runs, read, failed)));
+    else await isolating(runs, read, failed);
     // A run without any attribute may have been lost by an answer cut between two messages, or by an empty one.
-    const absent = runs.filter((run) => !known.has(run) && !lost.has(run));
-    await isolating(absent, read, failed);
+    const absent = runs.filter((run) => !known.has(run) && !lost.has(run) && !later.includes(run));
+    if (skims) later.push(...(await skimming(absent, read, failed)));
+    else await isolating(absent, read, failed);
     // Every run has sys/id.
-    if (seesAll) for (const run of runs.filter((one) => !known.get(one)?.sysId)) failed(run, incomplete(run));
+    const come = seesAll ? runs.filter((run) => !later.includes(run)) : [];
+    for (const run of come) if (!known.get(run)?.sysId) failed(run, incomplete(run));
   }
-  return found;
+  return { found, later };
 }
 
 function incomplete(run: RunRef): ExporterError {

@@ -14,12 +14,20 @@ import type { FileRef } from './messages.ts';
 /** Files a signing request: few enough that an address is used soon after it was made, as its end is unknown. */
 const SIGNED_AT_ONCE = 100;
 
-/** Downloads single files into the sink, which records what fails. */
-export async function readFiles(work: Work, files: FileAttribute[]): Promise<void> {
-  await fetchInGroups(work, files, ({ run, path, file }, address) => ({
+/**
+ * Downloads single files into the sink, which records what fails.
+ * @param settled told of each file when it is there, or has failed
+ */
+export async function readFiles(
+  work: Work,
+  files: FileAttribute[],
+  settled: (file: FileAttribute) => Promise<void>,
+): Promise<void> {
+  const describe = ({ run, path, file }: FileAttribute, address: Address) => ({
     run,
     file: remote(work, file, { attributePath: path, type: 'file' }, address),
-  }));
+  });
+  await fetchInGroups(work, files, describe, settled);
 }
 
 /** Downloads files of one file series into the sink, in the order of their steps where they finish so. */
@@ -39,6 +47,7 @@ async function fetchInGroups<T extends { run: RunRef; file: FileRef }>(
   work: Work,
   items: T[],
   describe: (item: T, address: Address) => { run: RunRef; file: RemoteFile },
+  settled: (item: T) => Promise<void> = async () => {},
 ): Promise<void> {
   for (let at = 0; at < items.length; at += SIGNED_AT_ONCE) {
     const group = items.slice(at, at + SIGNED_AT_ONCE);
@@ -46,6 +55,7 @@ async function fetchInGroups<T extends { run: RunRef; file: FileRef }>(
     await forEachLimited(group, work.concurrency, async (item) => {
       const { run, file } = describe(item, (refused) => addresses.of(item.run.projectId, item.file.path, refused));
       await handOver(work.sink.file(run, file));
+      await settled(item);
     });
   }
 }

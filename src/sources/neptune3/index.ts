@@ -7,6 +7,7 @@ import type { RunRef, Selection } from '../../model/runs.ts';
 import { Api } from '../api.ts';
 import { Authenticator } from '../auth.ts';
 import { readFloatSeries } from '../float-series.ts';
+import { allOf } from '../isolating.ts';
 import type { RunSink, Source } from '../source.ts';
 import type { SourceOptions } from '../source-options.ts';
 import { parseApiToken } from '../token.ts';
@@ -89,23 +90,45 @@ async function readRuns(work: Work, runs: RunRef[], selection: Selection, sink: 
   }
 }
 
+/** Runs whose attributes can't be had at once are asked for with patience, beside the others. */
 async function readAll(work: Work, runs: RunRef[], selection: Selection, sink: RunSink): Promise<void> {
-  const all = await readAttributes(work, runs, selection);
+  const { found, later } = await readAttributes(work, runs, selection, { patient: false });
+  const readLater = async () => {
+    if (later.length === 0) return;
+    const { found: more } = await readAttributes(work, later, selection, { patient: true });
+    await readFound(work, later, more, sink);
+  };
+  const now = runs.filter((run) => !later.includes(run));
+  await allOf([readFound(work, now, found, sink), readLater()]);
+}
+
+async function readFound(work: Work, runs: RunRef[], all: Found, sink: RunSink): Promise<void> {
   tellFiles(runs, all, sink);
   const isWanted = ({ run, path }: { run: RunRef; path: string }) => sink.wants?.(run, path) ?? true;
   const found: Found = { series: all.series.filter(isWanted), files: all.files.filter(isWanted) };
-  await forEachLimited(packRuns(runs, found), GROUPS_AT_ONCE, async (group) => {
-    await readContent(work, ofRuns(found, group));
-    for (const run of group) await handOver(sink.done(run));
-  });
+  await forEachLimited(packRuns(runs, found), GROUPS_AT_ONCE, (group) =>
+    readContent(work, group, ofRuns(found, group), sink),
+  );
 }
 
-async function readContent(work: Work, { series, files }: Found): Promise<void> {
+/** A run is done as soon as all of its own is: it doesn't wait for what fails in another. */
+async function readContent(work: Work, runs: RunRef[], { series, files }: Found, sink: RunSink): Promise<void> {
+  const open = new Map<RunRef, number>(runs.map((run) => [run, 0]));
+  for (const { run } of [...series, ...files]) open.set(run, open.get(run)! + 1);
+  const settled = async ({ run }: { run: RunRef }) => {
+    const left = open.get(run)! - 1;
+    open.set(run, left);
+    if (left === 0) await handOver(sink.done(run));
+  };
   const ofType = (...types: SeriesRef['type'][]) => series.filter(({ type }) => types.includes(type));
-  await readFloatSeries(work, ofType('float_series'));
-  await readSeries(work, ofType('string_series', 'histogram_series'));
-  await readFiles(work, files);
-  await readSeries(work, ofType('file_series'));
+  const empty = [...open].filter(([, items]) => items === 0).map(([run]) => handOver(sink.done(run)));
+  await allOf([
+    ...empty,
+    readFloatSeries(work, ofType('float_series'), settled),
+    readSeries(work, ofType('string_series', 'histogram_series'), settled),
+    readFiles(work, files, settled),
+    readSeries(work, ofType('file_series'), settled),
+  ]);
 }
 
 function ofRuns({ series, files }: Found, runs: RunRef[]): Found {

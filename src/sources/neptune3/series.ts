@@ -1,11 +1,11 @@
 // Reading of string, histogram and file series, which the server cuts into pages by its own measure.
 
-import { forEachLimited } from '../../http/limits.ts';
 import type { Histogram } from '../../model/batches.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { microOfStep } from '../../model/steps.ts';
+import { inGroups } from '../isolating.ts';
 import { ProtobufReader } from '../protobuf.ts';
-import { failureOfSeries, handOver, holder, isolating, reportSilent, type SeriesRef, type Work } from '../work.ts';
+import { failureOfSeries, handOver, holder, reportSilent, type SeriesRef, type Work } from '../work.ts';
 import { readFilePoint } from './files.ts';
 import { decodeSeriesPages, type FileRef, type SeriesPoint } from './messages.ts';
 
@@ -21,19 +21,27 @@ interface Reading {
   done: boolean;
 }
 
-/** Reads all points of such series into the sink. Series that fail for good are told to it. */
-export async function readSeries(work: Work, series: SeriesRef[]): Promise<void> {
-  const groups: SeriesRef[][] = [];
-  // Small groups at first choice: they run side by side.
-  const size = Math.max(1, Math.min(SERIES_PER_REQUEST, Math.ceil(series.length / work.concurrency)));
-  for (let at = 0; at < series.length; at += size) groups.push(series.slice(at, at + size));
-  await forEachLimited(groups, work.concurrency, (group) =>
-    isolating(
-      group.map((one): Reading => ({ series: one, token: undefined, answered: false, done: false })),
-      (readings, budgetMs) => readGroup(work, readings, budgetMs),
-      ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
-    ),
-  );
+/**
+ * Reads all points of such series into the sink. Series that fail for good are told to it.
+ * @param settled told of each series when nothing more of it comes
+ */
+export async function readSeries(
+  work: Work,
+  series: SeriesRef[],
+  settled: (series: SeriesRef) => Promise<void>,
+): Promise<void> {
+  const groups: Reading[][] = [];
+  // Small groups at first choice: they run side by side. Points that are files take their time, so each series has its own.
+  const most = series.some(({ type }) => type === 'file_series') ? 1 : SERIES_PER_REQUEST;
+  const size = Math.max(1, Math.min(most, Math.ceil(series.length / work.concurrency)));
+  for (let at = 0; at < series.length; at += size) {
+    const group = series.slice(at, at + size);
+    groups.push(group.map((one): Reading => ({ series: one, token: undefined, answered: false, done: false })));
+  }
+  await inGroups(groups, work.concurrency, (readings, budgetMs) => readGroup(work, readings, budgetMs), {
+    failed: ({ series: one }, error) => work.sink.failure(one.run, failureOfSeries(one, error)),
+    settled: (reading) => settled(reading.series),
+  });
 }
 
 async function readGroup(work: Work, readings: Reading[], budgetMs: number | undefined): Promise<void> {
