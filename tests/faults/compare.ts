@@ -9,8 +9,11 @@ import { byAttribute, type PlainRow, plainRows } from '../archive/rows.ts';
 /** Hashes of all rows of an attribute, the content of their files included, by `<run id>|<attribute path>`. */
 export type Content = Map<string, string>;
 
-/** The content of an archive's first project; empty if there is none. */
-export async function contentOf(folder: string): Promise<Content> {
+/**
+ * The content of an archive's first project; empty if there is none.
+ * @param files false: the rows alone, whatever is in the files
+ */
+export async function contentOf(folder: string, { files = true } = {}): Promise<Content> {
   const content: Content = new Map();
   const archive = await findArchive(join(folder, 'data')).catch(() => undefined);
   const [project] = archive?.projects() ?? [];
@@ -22,7 +25,8 @@ export async function contentOf(folder: string): Promise<Content> {
       const hash = createHash('sha256');
       for (const row of own) {
         hash.update(JSON.stringify(row));
-        if (typeof row.file === 'string') hash.update(await bytesAt(join(folder, 'files', project.diskName, row.file)));
+        if (files && typeof row.file === 'string')
+          hash.update(await bytesAt(join(folder, 'files', project.diskName, row.file)));
       }
       const key = `${run.runId}|${own[0]!.path}`;
       content.set(key, `${content.get(key) ?? ''}${own[0]!.type} ${own.length} ${hash.digest('hex')}`);
