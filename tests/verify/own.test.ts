@@ -74,6 +74,42 @@ for (const [name, change] of Object.entries(HARMLESS)) {
   });
 }
 
+test('a run that is about to be put in place is the new one, wherever its parts and files are', async (t) => {
+  const copy = await ownArchive(t);
+  await rename(ownManifest(copy), `${ownManifest(copy)}.next`);
+  for (const number of [0, 2]) await rename(part(copy, number), `${part(copy, number)}.tmp`);
+  const staged = join(copy.files, '_staged', diskName(OWN_PROJECT), RUN, 'RUN-1/a/first.bin');
+  await put(staged, await readFile(file(copy, 'a/first.bin')));
+  // That of the earlier export is still at its place.
+  await writeFile(file(copy, 'a/first.bin'), 'old');
+  await put(join(copy.project, '_runs', `${RUN}.downloads.jsonl`), '');
+  const result = await verify(copy);
+  assert.deepEqual(result.problems, []);
+  assert.deepEqual([result.verified, result.parts], [1, 3]);
+  assert.ok(result.notes.some(({ code }) => code === 'pending'));
+  await edit(staged, (bytes) => flipped(bytes, 0));
+  assert.deepEqual(codesOf(await verify(copy)), ['file_hash']);
+  await rm(`${part(copy, 2)}.tmp`);
+  assert.ok((await verify(copy)).problems.length > 1);
+});
+
+test('folders of the archive may lie in each other, or be one', async (t) => {
+  const nested = await ownArchive(t);
+  await rename(nested.files, join(nested.data, 'files'));
+  assert.deepEqual((await verify({ data: nested.data, files: join(nested.data, 'files') })).problems, []);
+  const same = await ownArchive(t);
+  await cp(same.files, same.data, { recursive: true });
+  await rm(same.files, { recursive: true });
+  const both = { data: same.data, files: same.data };
+  assert.deepEqual((await verify(both)).problems, []);
+  await put(join(same.project, 'RUN-1/stranger'), '');
+  await put(join(same.data, 'stranger'), '');
+  assert.deepEqual(
+    (await verify(both)).problems.map(({ code }) => code),
+    ['stranger', 'stranger'],
+  );
+});
+
 interface Damage {
   /** Codes that are told, no others. */
   codes: string[];

@@ -251,16 +251,19 @@ class Verifier {
       projects.get(archive.dataPath)?.add(project.diskName);
       files.set(filesPath, (files.get(filesPath) ?? new Set()).add(project.diskName));
     }
+    const roots = [...projects.keys(), ...files.keys()];
     for (const [path, names] of projects) {
       for (const name of await wreckage(path, names)) {
         names.add(name);
         const folder = { directory: join(path, name), projectId: name };
         await findDataStrangers(folder, new Map(), { findings: this.#findings });
       }
-      await findRootStrangers(path, names, this.#findings);
+      // Files of the same folder are of the same projects.
+      if (!files.has(path)) await findRootStrangers(path, names, roots, this.#findings);
     }
     for (const [path, names] of files) {
-      if (await isFolder(path)) await findRootStrangers(path, names, this.#findings);
+      const all = new Set([...names, ...(projects.get(path) ?? [])]);
+      if (await isFolder(path)) await findRootStrangers(path, all, roots, this.#findings);
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { createReadStream, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { RegistryScope } from '../../model/runs.ts';
 import { isSafeRelativePath } from '../manifest.ts';
@@ -177,15 +177,19 @@ export async function findFileStrangers(
   if (unknown > 0) findings.note('not_looked_for');
 }
 
-/** Looks at what lies beside the projects' folders, in a folder of data or of files. */
+/** Looks at what lies beside the projects' folders, in a folder of data or of files. `roots` are all such folders. */
 export async function findRootStrangers(
   root: string,
   projects: ReadonlySet<string>,
+  roots: readonly string[],
   findings: Findings,
 ): Promise<void> {
   for (const entry of await list(root, findings, '')) {
     const { name } = entry;
     if (name === LOCK && entry.isFile()) continue;
+    // One folder of the archive may lie in another.
+    const own = join(root, name);
+    if (entry.isDirectory() && roots.some((other) => other === own || other.startsWith(own + sep))) continue;
     if (isLitter(entry, findings) || (projects.has(name) && entry.isDirectory())) continue;
     const path = join(root, name);
     if (projects.has(name) && entry.isSymbolicLink()) {
