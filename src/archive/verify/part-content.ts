@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type AttributeType, FILE_TYPES, isAttributeType, SCALAR_TYPES, SERIES_TYPES } from '../../model/attributes.ts';
+import { words } from '../../model/int64.ts';
 import { groupRows, type RowSet, rowAt, setSize } from '../grouping.ts';
 import { BOOLEAN, DOUBLE, INT64, Interner, type Kind, type ListPortion } from '../parquet/column-reader.ts';
 import { TextDecoder } from '../parquet/decode.ts';
@@ -10,7 +11,7 @@ import { DamagedFile, type RowGroupInfo } from '../parquet/footer.ts';
 import { LEAF, LEAVES, type LeafName } from '../parquet/schema.ts';
 import { footerContradictions, GroupAccount, groupContradictions, isArrow } from './arrow-account.ts';
 import type { TaskContext } from './regular-file.ts';
-import { Observed } from './statistics.ts';
+import { isBelow, Observed } from './statistics.ts';
 import type { Finding, ProblemCode } from './types.ts';
 
 const WINDOW_ROWS = 1 << 16;
@@ -206,7 +207,15 @@ class ContentReader {
     const types = await names('attribute_type', this.#types);
     if (this.#types.texts.length > MAX_TYPES) throw new DamagedFile('it has attribute types without end');
 
-    const numbers = async <Out extends BigInt64Array | Float64Array | Uint8Array>(leaf: LeafName, kind: Kind<Out>) => {
+    const int64s = async (leaf: LeafName) => {
+      const { values, valid } = await group.read(leaf, INT64, start, end);
+      const seen = observed.get(leaf)!;
+      const count = seen.int64s(values, valid);
+      seen.values += count;
+      const has: Presence = count === 0 ? undefined : (row) => valid?.[row] !== 0;
+      return { values, has };
+    };
+    const numbers = async <Out extends Float64Array | Uint8Array>(leaf: LeafName, kind: Kind<Out>) => {
       const { values, valid } = await group.read(leaf, kind, start, end);
       const seen = observed.get(leaf)!;
       let count = 0;
@@ -249,13 +258,13 @@ class ContentReader {
       return has;
     };
 
-    const step = await numbers('step', INT64);
-    const timestamp = await numbers('timestamp', INT64);
-    const int = await numbers('int_value', INT64);
+    const step = await int64s('step');
+    const timestamp = await int64s('timestamp');
+    const int = await int64s('int_value');
     const float = await numbers('float_value', DOUBLE);
     const string = await texts('string_value');
     const bool = await numbers('bool_value', BOOLEAN);
-    const datetime = await numbers('datetime_value', INT64);
+    const datetime = await int64s('datetime_value');
     const stringSet = await lists('string_set_value.list.element', STRICT_TEXT);
     const file = await texts('file_value.path');
     const histogramType = await texts('histogram_value.type');
@@ -328,19 +337,25 @@ class ContentReader {
   /** Points must have steps, and all but those of file series rise (their order is that of a folder's listing). */
   #points(set: RowSet, facts: AttributeFacts, step: { values: BigInt64Array; has: Presence }): void {
     const { path, type } = facts;
+    const { values } = step;
+    const view = words(values);
+    const inOrder = type !== 'file_series';
+    let last = -1;
     for (let index = 0; index < setSize(set); index++) {
       const row = rowAt(set, index);
       if (!step.has?.(row)) {
         this.#tell('step_missing', `a point of the ${type} has no step`, path);
         continue;
       }
-      if (type === 'file_series') continue;
-      const value = step.values[row]!;
-      if (facts.lastStep === undefined || value > facts.lastStep) {
-        facts.firstStep ??= value;
-        facts.lastStep = value;
+      if (!inOrder) continue;
+      const rises =
+        last >= 0 ? isBelow(view, values, last, row) : facts.lastStep === undefined || values[row]! > facts.lastStep;
+      if (rises) {
+        if (last < 0) facts.firstStep ??= values[row]!;
+        last = row;
       } else this.#tell('steps_out_of_order', `steps of the ${type} repeat or go back`, path);
     }
+    if (last >= 0) facts.lastStep = values[last]!;
   }
 
   #attribute(path: number, type: number): { facts: AttributeFacts; index: number } {

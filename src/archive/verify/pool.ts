@@ -10,6 +10,9 @@ import type { WorkerMessage } from './worker.ts';
 /** What is done before threads are started: they take a tenth of a second, and some memory. */
 const INLINE_WEIGHT = 48 * 1024 * 1024;
 
+/** Room of a thread for what is soon gone again: by default each of many threads takes a multiple, for little. */
+const YOUNG_MIB = 24;
+
 export interface PoolOptions {
   /** Threads. @default as many as there are cores */
   size?: number;
@@ -91,7 +94,9 @@ export class Pool {
   #start(): Worker {
     // Compiled or not, the thread is what this module is.
     const name = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const worker = new Worker(new URL(name, import.meta.url));
+    const worker = new Worker(new URL(name, import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     this.#workers.set(worker, undefined);
     worker.on('message', (message: WorkerMessage) => this.#hear(worker, message));
     worker.on('error', (error: unknown) => this.#lose(worker, error));

@@ -1,5 +1,6 @@
 // Compares what a column's statistics say with the values that were read.
 
+import { int64At, isSafeInt64, words } from '../../model/int64.ts';
 import type { Chunk } from '../parquet/footer.ts';
 
 /** What was read of one column of one row group. */
@@ -21,6 +22,23 @@ export class Observed {
     if (Number.isNaN(value)) return;
     if (this.#least === undefined || value < (this.#least as number)) this.#least = value;
     if (this.#greatest === undefined || value > (this.#greatest as number)) this.#greatest = value;
+  }
+
+  /** All entries of an int64 column but those with validity 0. @returns how many */
+  int64s(column: BigInt64Array, valid: Uint8Array | undefined): number {
+    const view = words(column);
+    let count = 0;
+    let [least, greatest] = [-1, -1];
+    for (let row = 0; row < column.length; row++) {
+      if (valid?.[row] === 0) continue;
+      count++;
+      if (least < 0 || isBelow(view, column, row, least)) least = row;
+      if (greatest < 0 || isBelow(view, column, greatest, row)) greatest = row;
+    }
+    if (count === 0) return 0;
+    this.number(column[least]!);
+    this.number(column[greatest]!);
+    return count;
   }
 
   /** What contradicts the statistics, undefined if nothing does. */
@@ -50,6 +68,13 @@ export class Observed {
         return false;
     }
   }
+}
+
+/** True if one entry of an int64 column is less than another; without a bigint for each of them. */
+export function isBelow(view: Int32Array, column: BigInt64Array, one: number, other: number): boolean {
+  const [left, right] = [int64At(view, one), int64At(view, other)];
+  if (left !== right) return left < right;
+  return !isSafeInt64(view, one) && column[one]! < column[other]!;
 }
 
 function bigEndian(bytes: Uint8Array): bigint {
