@@ -3,6 +3,7 @@
 import { ExporterError } from './errors.ts';
 
 const FREE_SPACE = 'Free some space and start again: what is done stays done.';
+const LARGER = 'Choose a folder on another file system, or raise the limit (ulimit -f); then start again.';
 const OTHER_FOLDER = 'Choose another folder, or change its permissions.';
 
 /** Full disk, no permission, read-only, a name too long: what happened, where, and what to do. */
@@ -12,6 +13,7 @@ export function diskError(error: unknown): ExporterError {
   const where = path ? `: ${path}` : '';
   const sentences: Record<string, [string, string]> = {
     ENOSPC: ['The disk is full', FREE_SPACE],
+    EFBIG: ['The file is larger than the file system, or a limit of this process, allows', LARGER],
     EDQUOT: ['The disk quota is used up', FREE_SPACE],
     EACCES: ['No permission for this path', OTHER_FOLDER],
     EPERM: ['No permission for this path', OTHER_FOLDER],

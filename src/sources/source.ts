@@ -28,7 +28,13 @@ export interface RemoteFile {
    * @param target path of the file; of its folder if `namedByAnswer`
    * @throws ExporterError `not_found` if the server has no such file; FileTooLarge if it has more than `maxBytes`
    */
-  download(target: string, limits?: { maxBytes?: number }): Promise<DownloadedFile>;
+  download(target: string, limits?: DownloadLimits): Promise<DownloadedFile>;
+}
+
+export interface DownloadLimits {
+  maxBytes?: number;
+  /** Told of bytes as they come. */
+  onBytes?: (bytes: number) => void;
 }
 
 export interface DownloadedFile {

@@ -8,6 +8,7 @@ import { startNeptune2DemoServer } from '../../src/demo/neptune2/server.ts';
 import { startDemoServer } from '../../src/demo/server.ts';
 import { ExporterError, type Failure } from '../../src/model/errors.ts';
 import { createSource, type SourceName } from '../../src/sources/registry.ts';
+import type { Source } from '../../src/sources/source.ts';
 import { type ExportResult, exportRuns } from '../../src/transfer/export.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { tempFolder } from '../helpers/temp.ts';
@@ -18,6 +19,10 @@ export interface ExportSettings {
   name: SourceName;
   token: string;
   folder: string;
+  /** @default that of the small data */
+  project?: string;
+  /** A source of one's own, instead of a server's. */
+  source?: Source;
   /** @default 60 s */
   budgetMs?: number;
   concurrency?: number;
@@ -45,21 +50,24 @@ export async function exportInto({
   budgetMs,
   concurrency,
   signal,
+  project = PROJECT,
+  source: own,
 }: ExportSettings): Promise<Ended> {
   const failures: Ended['failures'] = [];
-  const source = createSource(name, {
+  const made = createSource(name, {
     token,
     concurrency: concurrency ?? 8,
     ...(budgetMs === undefined ? {} : { retryBudgetMs: budgetMs }),
     ...(signal ? { signal } : {}),
   });
+  const source = own ?? made;
   const began = performance.now();
   let result: ExportResult | undefined;
   let error: ExporterError | undefined;
   try {
     result = await exportRuns({
       source,
-      projects: [PROJECT],
+      projects: [project],
       filter: { includeArchived: false },
       selection: {
         attributes: { kind: 'all' },
@@ -76,7 +84,7 @@ export async function exportInto({
     if (!(thrown instanceof ExporterError)) throw thrown;
     error = thrown;
   } finally {
-    await source.close();
+    await made.close();
   }
   const incomplete = result && (result.partial > 0 || result.failed > 0);
   return {
@@ -112,7 +120,7 @@ export async function faultBench(t: TestContext, name: SourceName): Promise<Faul
 /** Names of files below a folder that no finished export leaves there. */
 export async function leftovers(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
-  return names.filter((name) => /\.(tmp|download|jsonl|next)$|_staged|_lock/.test(name)).sort();
+  return names.filter((name) => /\.(tmp|download|jsonl|next)$|(^|[/\\])(_staged|_lock)$/.test(name)).sort();
 }
 
 /**

@@ -93,12 +93,18 @@ export class Operations {
       if (value === undefined || (parameters && !parameters.has(name) && !inPath)) continue;
       const where = inPath ? 'path' : (parameters?.get(name) ?? 'query');
       const texts = Array.isArray(value) ? value.map(String) : [String(value)];
-      if (where === 'path') place = place.replaceAll(`{${name}}`, encodeURIComponent(texts[0]!));
+      if (where === 'path') place = place.replaceAll(`{${name}}`, () => encoded(texts[0]!));
       else if (where === 'header') headers[name.toLowerCase()] = texts.join(',');
-      else for (const text of texts) query.push(`${encodeURIComponent(name)}=${encodeURIComponent(text)}`);
+      else for (const text of texts) query.push(`${encoded(name)}=${encoded(text)}`);
     }
     return { method, url: base + place + (query.length > 0 ? `?${query.join('&')}` : ''), headers };
   }
+}
+
+/** @throws ExporterError `unsupported` for half a surrogate pair, which UTF-8 doesn't have */
+function encoded(text: string): string {
+  if (text.isWellFormed()) return encodeURIComponent(text);
+  throw new ExporterError('unsupported', `No address can carry ${text.toWellFormed()}: it has half a character in it.`);
 }
 
 function knownOperation(id: string, base: string): Operation & { base: string } {
