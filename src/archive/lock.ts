@@ -1,6 +1,6 @@
 // Keeps two exports out of one folder: a lock of the operating system, which ends with its process however that ends.
 
-import { rm, stat } from 'node:fs/promises';
+import { realpath, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { diskError } from '../model/disk-error.ts';
 import { ExporterError } from '../model/errors.ts';
@@ -32,7 +32,9 @@ export async function lockFolders(
     for (const lock of held.reverse()) await lock.release();
   };
   try {
-    for (const folder of new Set(folders.map((path) => resolve(path)))) {
+    // A link to a folder is that folder.
+    const real = await Promise.all(folders.map((path) => realpath(path).catch(() => resolve(path))));
+    for (const folder of new Set(real)) {
       const lock = await lockFolder(folder);
       if (lock === 'unlockable')
         onUnlockable(`The file system of ${folder} knows no locks: don't export there twice at once.`);
@@ -67,7 +69,10 @@ async function tryLock(path: string, folder: string): Promise<FolderLock | 'unlo
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database?.close();
-    if (((error as { errcode?: number }).errcode ?? 0) % 256 === NO_LOCKS) return 'unlockable';
+    if (((error as { errcode?: number }).errcode ?? 0) % 256 === NO_LOCKS) {
+      if (before === undefined) await rm(path, { force: true }).catch(() => {});
+      return 'unlockable';
+    }
     throw lockError(error, folder);
   }
   const mine = database;

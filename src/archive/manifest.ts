@@ -327,8 +327,16 @@ export function isSafeRelativePath(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
+/** The text of a manifest isn't one; to be told from a manifest that can't be read now, or is of a newer version. */
+class DamagedManifest extends ExporterError {}
+
+/** True if an error of reading a manifest says that its text is no manifest. */
+export function isDamagedManifest(error: ExporterError): boolean {
+  return error instanceof DamagedManifest;
+}
+
 function damaged(path: string, what: string, cause?: unknown): ExporterError {
-  return new ExporterError('archive', `The manifest ${path} is damaged: ${what}.`, {
+  return new DamagedManifest('archive', `The manifest ${path} is damaged: ${what}.`, {
     hint: 'Export the run again; remove its files first.',
     ...(cause === undefined ? {} : { cause }),
   });

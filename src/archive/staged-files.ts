@@ -1,7 +1,7 @@
 // Downloaded files of a run that is to replace an earlier one: they wait aside until the run is put in place.
 
-import { rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
 import type { RegistryScope } from '../model/runs.ts';
 import { diskName } from './names.ts';
 import type { ArchiveRun } from './types.ts';
@@ -24,6 +24,19 @@ export async function fileOfRun(run: ArchiveRun, filesPath: string, path: string
     if (await stat(staged).catch(() => undefined)) return staged;
   }
   return join(filesPath, run.project.diskName, path);
+}
+
+/**
+ * Removes what waits in a folder of staged files, but for some paths: an export that ended early may have staged what
+ * this one didn't fetch.
+ */
+export async function keepStaged(folder: string, paths: ReadonlySet<string>): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isDirectory()) continue;
+    const path = join(entry.parentPath, entry.name);
+    if (!paths.has(relative(folder, path).replaceAll(sep, '/'))) await rm(path, { force: true });
+  }
 }
 
 /** Removes what waits for a run, and the folders above it that are empty then. */

@@ -13,7 +13,7 @@ import { MAX_MICRO, stepText } from '../model/steps.ts';
 import { diskName, partName, runsFolder } from './names.ts';
 import { ParquetFileWriter } from './parquet/file-writer.ts';
 import { RowGroup } from './parquet/row-group.ts';
-import { partFiles, placeParts, temporaryName } from './publish.ts';
+import { type PartFile, partFiles, placeParts, temporaryName } from './publish.ts';
 import type { ManifestPart, TypeCount } from './types.ts';
 
 const PART_BYTES = 50 * 1024 * 1024;
@@ -39,10 +39,12 @@ export interface RunWriterOptions {
   /** Replace the run if it is there already. @default false */
   replace?: boolean;
   /**
-   * Whether files of this run may be there, from an earlier export. False saves the reading of the project's folder,
-   * which takes long where it holds many runs. @default true
+   * Parts of this run that are there already. Telling them saves the reading of the project's folder, which takes long
+   * where it holds many runs.
    */
-  mayExist?: boolean;
+  found?: readonly PartFile[];
+  /** Parts without part_0 are of a run that has a manifest: they stay until the new ones are whole. @default false */
+  keep?: boolean;
   /** Told of each text with a lone surrogate: UTF-8 can't hold it, U+FFFD is written in its place. */
   onAltered?: (attributePath: string) => void;
 }
@@ -73,8 +75,8 @@ export class RunWriter {
   #file: ParquetFileWriter | undefined;
   #group: RowGroup;
   #alteredTexts = 0;
-  /** The run was there when this writer began. */
-  #replaces = false;
+  /** Parts of the run that this one replaces. */
+  #old: readonly PartFile[] = [];
   #queue: Promise<unknown> = Promise.resolve();
   #state: 'open' | 'broken' | 'complete' | 'published' | 'aborted' = 'open';
 
@@ -98,9 +100,9 @@ export class RunWriter {
     const writer = new RunWriter(options);
     await onDisk(async () => {
       await mkdir(writer.directory, { recursive: true });
-      const found = options.mayExist === false ? [] : await partFiles(writer.directory, writer.diskName);
-      const present = found.some((file) => file.name === partName(writer.diskName, 0));
-      writer.#replaces = present;
+      const found = options.found ?? (await partFiles(writer.directory, writer.diskName));
+      const present = options.keep === true || found.some((file) => file.name === partName(writer.diskName, 0));
+      writer.#old = present ? found.filter(({ temporary }) => !temporary) : [];
       if (present && !options.replace) {
         throw new ExporterError('archive', `The run ${options.runId} is already in ${writer.directory}.`, {
           hint: 'Remove its files, or export to another folder.',
@@ -167,9 +169,14 @@ export class RunWriter {
    */
   async finish(): Promise<WrittenRun> {
     const written = await this.complete();
-    await onDisk(() => placeParts(this.directory, this.diskName, this.#parts.length, this.#replaces));
+    await onDisk(() => placeParts(this.directory, this.diskName, this.#parts.length, this.#old));
     this.#state = 'published';
     return written;
+  }
+
+  /** Parts of the run that this one replaces. */
+  get replaced(): readonly PartFile[] {
+    return this.#old;
   }
 
   /** Tells that the parts have been put in place: from now on `abort` does nothing. */

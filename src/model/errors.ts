@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'too_large' // a file over the size that was asked for
   | 'disk' // unwritable path, disk full
   | 'archive' // not an archive, or a damaged one
+  | 'step_collision' // points would fall together at a target
   | 'locked' // another process writes there
   | 'target_missing' // a tool that is needed is not installed
   | 'interrupted'

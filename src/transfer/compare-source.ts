@@ -8,6 +8,7 @@ import { type AttributeType, EXPORT_CLASSES, type ExportClass, FILE_TYPES, SCALA
 import { ExporterError, type Failure } from '../model/errors.ts';
 import type { RegistryScope, RunRef, Selection } from '../model/runs.ts';
 import type { RunSink, Source } from '../sources/source.ts';
+import { hasChanged } from './export-choice.ts';
 import { endsExport } from './export-failures.ts';
 
 /** Runs that share their requests. */
@@ -75,7 +76,7 @@ export async function compareWithSource(options: CompareOptions): Promise<Compar
     const here = new Map<string, ArchiveRun>();
     // A damaged run is there, and for others to tell of.
     for await (const run of archive.runs(project, () => {})) {
-      if (!runs || runs.includes(run.runId)) here.set(run.runId, run);
+      if (!runs || runs.includes(run.runId)) here.set(run.runId, withoutFiles(run));
     }
     try {
       await compareProject(project, here, options, comparison);
@@ -86,6 +87,12 @@ export async function compareWithSource(options: CompareOptions): Promise<Compar
     }
   }
   return comparison;
+}
+
+/** What is needed of a run here; lists of its files take much memory where there are many runs. */
+function withoutFiles(run: ArchiveRun): ArchiveRun {
+  const { skippedFiles: _, ...manifest } = run.manifest ?? {};
+  return run.manifest ? { ...run, manifest: { ...(manifest as Manifest), files: [], parts: [] } } : run;
 }
 
 function where({ projectId, scope }: ArchiveProject): Pick<Difference, 'projectId' | 'scope'> {
@@ -142,7 +149,8 @@ async function list(
   const filter = { includeArchived };
   const found = new Map<string, RunRef>();
   const add = async (pages: AsyncIterable<RunRef[]>) => {
-    for await (const page of pages) for (const run of page) found.set(run.runId, run);
+    // Of two runs with one id an export takes the first, and tells of the other.
+    for await (const page of pages) for (const run of page) if (!found.has(run.runId)) found.set(run.runId, run);
   };
   const { registry } = source;
   if (scope === undefined) await add(source.listRuns(projectId, filter));
@@ -155,10 +163,6 @@ async function list(
     }
   } else throw new ExporterError('unsupported', 'Neptune 3 has no model registry to compare with.');
   return found;
-}
-
-function hasChanged(ref: RunRef, manifest: Manifest | undefined): boolean {
-  return manifest?.modifiedAt !== undefined && ref.modifiedAt !== undefined && manifest.modifiedAt !== ref.modifiedAt;
 }
 
 /** What the source tells of one run. */
@@ -239,7 +243,7 @@ async function compareRun({ run, counts, failures }: Told, { onDifference }: Com
     excused.add(attributePath);
   }
   if (excused.has(undefined)) return isSame;
-  let here: AttributeCounts;
+  let here: Awaited<ReturnType<typeof countPresent>>;
   try {
     here = await countPresent(run);
   } catch (error) {
@@ -247,38 +251,50 @@ async function compareRun({ run, counts, failures }: Told, { onDifference }: Com
     if (error instanceof ExporterError && error.code === 'archive') return false;
     throw error;
   }
-  for (const [path, { type, rows }] of byPath(counts)) {
-    if (excused.has(path)) continue;
-    const found = here.get(type)?.get(path) ?? 0;
-    if (found === rows) continue;
+  const { present, unclear } = here;
+  const gaps = isForeign(run) ? referencesIn(counts, present) : new Set<string>();
+  for (const [type, path, rows] of rowsOf(counts)) {
+    const found = present.get(type)?.get(path) ?? 0;
+    // Of what the official exporter wrote as null nobody knows what it was; some types it can't hold at all.
+    if (found === rows || excused.has(path) || unclear.has(path) || gaps.has(path)) continue;
     if (found > 0) differ('source_points', `The source has ${rows} of ${type}, the archive ${found}.`, path);
     else differ('source_attribute_missing', `The source has ${rows} of ${type}, the archive none.`, path);
   }
-  const there = byPath(counts);
-  for (const [path, { type, rows }] of byPath(here)) {
-    if (excused.has(path) || there.get(path)?.type === type) continue;
+  for (const [type, path, rows] of rowsOf(present)) {
+    if (excused.has(path) || counts.get(type)?.has(path)) continue;
     differ('source_attribute_gone', `The archive has ${rows} of ${type}, the source none.`, path);
   }
   return isSame;
 }
 
-function byPath(counts: AttributeCounts): Map<string, { type: AttributeType; rows: number }> {
-  const found = new Map<string, { type: AttributeType; rows: number }>();
-  for (const [type, paths] of counts) for (const [path, rows] of paths) found.set(path, { type, rows });
-  return found;
+function* rowsOf(counts: AttributeCounts): Generator<[AttributeType, string, number]> {
+  for (const [type, paths] of counts) for (const [path, rows] of paths) yield [type, path, rows];
 }
 
-/** Rows of the run by attribute, without those of official archives that hold nothing. */
-async function countPresent(run: ArchiveRun): Promise<AttributeCounts> {
-  const counts = await countAttributes(run);
-  if (run.manifest && run.manifest.adopted === undefined) return counts;
+function isForeign({ manifest }: ArchiveRun): boolean {
+  return !manifest || manifest.adopted !== undefined;
+}
+
+/** Values that the exporter of Neptune has no type for: what Neptune 2 knows of git, notebooks and the run's state. */
+function referencesIn(there: AttributeCounts, here: AttributeCounts): Set<string> {
+  const missing = [...rowsOf(there)].filter(([type, path]) => !here.get(type)?.has(path)).map(([, path]) => path);
+  const roots = missing.flatMap((path) => /^(.*)\/(?:commit_id|notebook_id)$/s.exec(path)?.[1] ?? []);
+  return new Set(missing.filter((path) => path === 'sys/state' || roots.some((root) => path.startsWith(`${root}/`))));
+}
+
+/** Rows of the run by attribute, without those of official archives that hold nothing, and the attributes of these. */
+async function countPresent(run: ArchiveRun): Promise<{ present: AttributeCounts; unclear: ReadonlySet<string> }> {
+  const present = await countAttributes(run);
+  const unclear = new Set<string>();
+  if (!isForeign(run)) return { present, unclear };
   const types: AttributeType[] = [...SCALAR_TYPES, ...FILE_TYPES, 'file_series'];
   const onAbsent = ({ path, type, count }: { path: string; type: AttributeType; count: number }) => {
-    const paths = counts.get(type)!;
+    unclear.add(path);
+    const paths = present.get(type)!;
     const left = (paths.get(path) ?? 0) - count;
     if (left > 0) paths.set(path, left);
     else paths.delete(path);
   };
   for await (const _ of readBatches(run, { types, onAbsent }));
-  return counts;
+  return { present, unclear };
 }

@@ -44,9 +44,12 @@ export class DownloadJournal {
   readonly #byPath = new Map<string, Entry>();
   /** By folder and origin. */
   readonly #inFolder = new Map<string, Entry>();
+  /** Paths of all files that were fetched for the run, be they of no use by now. */
+  readonly paths: ReadonlySet<string>;
 
   private constructor(options: JournalOptions, entries: Entry[]) {
     this.#options = options;
+    this.paths = new Set(entries.map(({ path }) => path));
     for (const entry of entries) {
       if (entry.modifiedAt !== options.modifiedAt) continue;
       this.#byPath.set(entry.path, entry);

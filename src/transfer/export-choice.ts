@@ -3,8 +3,9 @@
 import { findRun } from '../archive/find-run.ts';
 import { writeManifest } from '../archive/manifest.ts';
 import type { Manifest } from '../archive/types.ts';
-import { failureOf } from '../model/errors.ts';
+import { ExporterError, failureOf } from '../model/errors.ts';
 import type { RegistryScope, RunRef } from '../model/runs.ts';
+import type { Source } from '../sources/source.ts';
 import type { ExportResult, SettledOptions } from './export-options.ts';
 import { isLost } from './lost-content.ts';
 import { coversSelection, keepsRecorded } from './selection-record.ts';
@@ -49,9 +50,9 @@ export async function chooseRuns(
   for (const run of runs) {
     let choice: Choice;
     try {
-      choice = await chooseRun(run, options);
+      choice = await chooseRun(run, options, result);
     } catch (error) {
-      // A manifest that can't be read: nothing is written over it, and the others go on.
+      // A manifest that can't be read, or another run's: nothing is written over it, and the others go on.
       options.errors?.record(run.projectId, run.runId, failureOf(error));
       result.failed++;
       options.progress.runFinished(run.runId, 'failed');
@@ -71,30 +72,51 @@ export async function chooseRuns(
   return wanted;
 }
 
-async function chooseRun(run: RunRef, options: SettledOptions): Promise<Choice> {
-  const { dataPath, selection, refresh = false, acceptPartial = false } = options;
+async function chooseRun(run: RunRef, options: SettledOptions, result: ExportResult): Promise<Choice> {
+  const { dataPath, selection, source, refresh = false, acceptPartial = false } = options;
   const there = await findRun(dataPath, run.projectId, run.runId, run.scope);
-  if (!there) return 'missing';
+  if (!there || there.interrupted) return 'missing';
   const { manifest } = there;
   if (!manifest) return 'unverified';
-  if (manifest.status === 'partial' && acceptPartial) {
+  throwIfAnother(run, manifest, source);
+  const keeps = keepsRecorded(selection, manifest.selection);
+  const covers = coversSelection(manifest, selection);
+  const lost = keeps && (await isLost(manifest, options));
+  const changed = hasChanged(run, manifest);
+  const isPartial = manifest.status === 'partial';
+  if (isPartial && acceptPartial && covers && !lost && !(changed && refresh)) {
     await accept(manifest, dataPath);
+    if (changed) result.changed++;
     return 'accepted';
   }
-  const keeps = keepsRecorded(selection, manifest.selection);
-  if (manifest.status === 'partial') return keeps ? 'partial' : 'keptPartial';
-  const covers = coversSelection(manifest, selection);
+  if (isPartial) return keeps ? 'partial' : 'keptPartial';
   if (keeps && !covers) return 'wider';
-  if (keeps && (await isLost(manifest, options))) return 'lost';
-  const changed = hasChanged(run, manifest);
+  if (lost) return 'lost';
   if (changed && refresh && keeps) return 'refresh';
   if (!covers) return 'narrower';
   return changed ? 'changed' : 'whole';
 }
 
+/**
+ * The archive may hold the only copy of a run that is gone at the source: another one of the same id must not replace it.
+ * @throws ExporterError `unsupported`
+ */
+function throwIfAnother(run: RunRef, { sysId, source: from, adopted }: Manifest, source: Source): void {
+  const another = sysId !== undefined && sysId !== run.sysId;
+  const elsewhere = adopted === undefined && from.name !== source.name;
+  if (!another && !elsewhere) return;
+  const what = another ? `${sysId} of ${from.address}` : `a run of ${from.name} at ${from.address}`;
+  throw new ExporterError(
+    'unsupported',
+    `The archive has another run of the id ${run.runId}: ${what}; here it is ${run.sysId} of ${source.address}. It stays as it is.`,
+    { hint: 'Use a fresh --data-path and --files-path for this one.' },
+  );
+}
+
 /** Another time of the last change than when it was exported; a source that was put back to an earlier state has that, too. */
-function hasChanged(run: RunRef, { modifiedAt }: Manifest): boolean {
-  return run.modifiedAt !== undefined && modifiedAt !== undefined && run.modifiedAt !== modifiedAt;
+export function hasChanged(run: RunRef, manifest: Manifest | undefined): boolean {
+  const before = manifest?.modifiedAt;
+  return run.modifiedAt !== undefined && before !== undefined && run.modifiedAt !== before;
 }
 
 async function accept(manifest: Manifest, dataPath: string): Promise<void> {

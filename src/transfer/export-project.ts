@@ -1,5 +1,7 @@
 // One project from a source into the archive: which of its runs are exported, in what batches, and what becomes of the ones that fail.
 
+import { sweepLeftovers } from '../archive/leftovers.ts';
+import { diskName } from '../archive/names.ts';
 import { settleProject } from '../archive/publish.ts';
 import { ExporterError, failureOf } from '../model/errors.ts';
 import type { RegistryScope, RunRef } from '../model/runs.ts';
@@ -50,6 +52,8 @@ export async function exportProject(
   if (listed.length === 0) logger.info(`${projectId}: no ${things} match.`);
   const ids = listed.map(({ runId }) => runId);
   const folders = await RunFolders.of(projectId, ids, dataPath, filesPath, scope);
+  const exported = new Set(wanted.map(({ runId }) => diskName(runId)));
+  await sweepLeftovers({ dataPath, filesPath }, projectId, scope, (run) => exported.has(run));
   const budget = new WriteBudget();
   const batches: RunRef[][] = [];
   for (let at = 0; at < wanted.length; at += BATCH) batches.push(wanted.slice(at, at + BATCH));

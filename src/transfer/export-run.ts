@@ -1,23 +1,31 @@
 // One run on its way into the archive: its parts, its files, its failures, and at the end its manifest.
 
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { countAttributes } from '../archive/attribute-counts.ts';
 import { findRun, journalPath } from '../archive/find-run.ts';
 import { diskName, FileNamer, type FileNames, Neptune2FileNamer, runsFolder } from '../archive/names.ts';
-import { publishRun } from '../archive/publish.ts';
-import { stagedFolder } from '../archive/staged-files.ts';
-import { type ArchiveRun, MANIFEST_VERSION, type Manifest, type SkippedFile } from '../archive/types.ts';
+import { type PartFile, publishRun } from '../archive/publish.ts';
+import { keepStaged, removeStaged, stagedFolder } from '../archive/staged-files.ts';
+import {
+  type ArchiveRun,
+  MANIFEST_VERSION,
+  type Manifest,
+  type ManifestFile,
+  type SkippedFile,
+} from '../archive/types.ts';
 import { RunWriter } from '../archive/writer.ts';
 import type { FileType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
-import { ExporterError, type Failure } from '../model/errors.ts';
+import { onDisk } from '../model/disk-error.ts';
+import type { Failure } from '../model/errors.ts';
 import type { RunRef, Selection } from '../model/runs.ts';
 import type { RemoteFile, Source } from '../sources/source.ts';
 import { DownloadJournal } from './download-journal.ts';
 import { FileRows } from './file-rows.ts';
 import { isLost } from './lost-content.ts';
-import { canMend, countByPath, Mend } from './mend.ts';
+import { canMend, Mend } from './mend.ts';
+import { RunContent } from './run-content.ts';
 import type { RunFolders } from './run-folders.ts';
 import { coversSelection, recordSelection } from './selection-record.ts';
 import type { WriteBudget } from './write-budget.ts';
@@ -30,6 +38,8 @@ export interface RunExportOptions {
   writtenBy: string;
   folders: RunFolders;
   budget: WriteBudget;
+  /** Told whenever something of the run comes. */
+  moved: () => void;
   signal: AbortSignal;
 }
 
@@ -50,11 +60,9 @@ interface Found {
   writer: RunWriter;
   journal: DownloadJournal;
   exportId: string;
-  /** The archive's run, which this one is to replace. */
-  previous: Manifest | undefined;
+  /** The archive's run, which this one is to replace. Without a manifest only if that was lost. */
+  previous: ArchiveRun | undefined;
   mend: Mend | undefined;
-  /** An earlier export left something of the run. */
-  mayExist: boolean;
 }
 
 export class RunExport {
@@ -62,6 +70,7 @@ export class RunExport {
   readonly #options: RunExportOptions;
   readonly #found: Found;
   readonly failures: Failure[] = [];
+  readonly #content = new RunContent();
   #files: FileRows | undefined;
   #rows = 0;
 
@@ -73,30 +82,46 @@ export class RunExport {
 
   /** Begins a run; what an interrupted or partial export left of it is replaced at the end. @throws ExporterError `disk` */
   static async open(run: RunRef, options: RunExportOptions): Promise<RunExport> {
-    const { dataPath, filesPath, source, selection } = options;
+    const { dataPath, filesPath, source, selection, folders } = options;
     const { projectId, runId, scope, modifiedAt } = run;
-    const mayExist = options.folders.hasFiles(runId);
-    const scoped = scope === undefined ? {} : { scope };
-    const previous = mayExist ? (await findRun(dataPath, projectId, runId, scope))?.manifest : undefined;
-    const mendable = previous && canMend(previous, run, selection, source) && !(await isLost(previous, options));
-    const mend = mendable ? await Mend.of(runOf(dataPath, previous), options.signal) : undefined;
+    const parts = folders.partsOf(runId);
+    const previous = await previousRun(run, dataPath, parts);
+    const { manifest } = previous ?? {};
+    const mendable = manifest && canMend(manifest, run, selection, source) && !(await isLost(manifest, options, true));
+    const mend = mendable ? await Mend.of(previous!, options.signal) : undefined;
     const exportId = randomUUID();
-    const writer = await RunWriter.create({ dataPath, projectId, runId, ...scoped, exportId, replace: true, mayExist });
+    const staged = stagedFolder(filesPath, projectId, runId, scope);
+    // Without a run to replace nothing waits: an earlier export's files would be of another time.
+    if (!manifest) await onDisk(() => removeStaged(filesPath, projectId, runId, scope));
+    const writer = await RunWriter.create({
+      dataPath,
+      projectId,
+      runId,
+      ...(scope === undefined ? {} : { scope }),
+      exportId,
+      replace: true,
+      found: parts,
+      keep: manifest !== undefined,
+    });
     const journal = await DownloadJournal.open({
       file: journalPath(dataPath, projectId, runId, scope),
       folder: join(filesPath, diskName(projectId)),
-      staged: stagedFolder(filesPath, projectId, runId, scope),
+      staged,
       modifiedAt,
     });
     options.budget.add(writer);
-    return new RunExport(run, options, { writer, journal, exportId, previous, mend, mayExist });
+    return new RunExport(run, options, { writer, journal, exportId, previous, mend });
   }
 
   async append(batch: Batch): Promise<void> {
-    await this.#found.writer.append(batch);
-    this.#found.mend?.took(batch);
-    await this.#options.budget.settle();
+    await this.#write(this.#found.mend?.take(batch) ?? batch);
+    this.#content.add(batch);
     this.#rows += rowCount(batch);
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    await this.#found.writer.append(batch);
+    await this.#options.budget.settle();
   }
 
   /** As RunSink.wants. */
@@ -111,10 +136,11 @@ export class RunExport {
     const { previous, journal } = this.#found;
     this.#files = new FileRows({
       // As long as readers see the earlier run its files stay as they are.
-      folder: previous ? stagedFolder(filesPath, projectId, runId, scope) : folder,
+      folder: previous?.manifest ? stagedFolder(filesPath, projectId, runId, scope) : folder,
       names: this.#names(folder, attributes),
       journal,
       maxFileSize: selection.maxFileSize,
+      moved: this.#options.moved,
       append: (batch) => this.append(batch),
     });
   }
@@ -123,10 +149,13 @@ export class RunExport {
   #names(folder: string, attributes: FileAttributes): FileNames {
     const { source, folders } = this.#options;
     const { projectId, runId, scope } = this.#run;
+    if (source.name === 'neptune3') {
+      const plain = folders.plainFolder(runId, this.#found.previous?.manifest?.files);
+      const plainFolder = plain === undefined ? {} : { plainFolder: plain };
+      return new FileNamer({ projectFilesDir: folder, runId, attributes, ...plainFolder });
+    }
     const plain = folders.plainFolder(runId);
     const plainFolder = plain === undefined ? {} : { plainFolder: plain };
-    if (source.name === 'neptune3')
-      return new FileNamer({ projectFilesDir: folder, runId, attributes, ...plainFolder });
     const scoped = scope === undefined ? {} : { scope };
     return new Neptune2FileNamer({ projectId, runId, attributes, ...scoped, ...plainFolder });
   }
@@ -149,53 +178,49 @@ export class RunExport {
   }
 
   /**
-   * True if the archive's run is to stay: this try failed in what that one has, or brought nothing more. A server that
-   * is about to go must not take with it what was saved before.
+   * True if the archive's run is to stay: this try has less of something that failed than that one, or brought nothing
+   * more. A server that is about to go must not take with it what was saved before.
    */
   async isNoBetter(): Promise<boolean> {
     const { previous, mend } = this.#found;
     if (!previous || this.failures.length === 0) return false;
+    await this.#files?.flush();
     if (mend) return !mend.isBetter([...this.failures, ...mend.silent(this.failures)]);
-    const before = countByPath(previous.failures);
-    const worse = [...countByPath(this.failures)].filter(([path, count]) => count > (before.get(path) ?? 0));
-    if (worse.length > 0) return this.#holdsAny(previous, new Set(worse.map(([path]) => path)));
-    const wider = !coversSelection(previous, this.#options.selection);
-    const newer = this.#run.modifiedAt !== previous.modifiedAt;
-    return !wider && !newer && this.failures.length >= previous.failures.length;
+    if (!(await this.#holdsFailing(previous))) return true;
+    const { manifest } = previous;
+    if (!manifest) return false;
+    const wider = !coversSelection(manifest, this.#options.selection);
+    const newer = this.#run.modifiedAt !== manifest.modifiedAt;
+    return !wider && !newer && this.failures.length >= manifest.failures.length;
   }
 
-  /** True if the archive's run has something of one of these attributes; also if it can't be read. */
-  async #holdsAny(previous: Manifest, paths: ReadonlySet<string | undefined>): Promise<boolean> {
-    try {
-      const counts = await countAttributes(runOf(this.#options.dataPath, previous));
-      return [...counts.values()].some((rows) => [...rows.keys()].some((path) => paths.has(path)));
-    } catch (error) {
-      if (error instanceof ExporterError && error.code === 'archive') return true;
-      throw error;
-    }
+  /** True if of everything that failed as much came as the archive has. */
+  async #holdsFailing(previous: ArchiveRun): Promise<boolean> {
+    const paths = new Set(this.failures.flatMap(({ attributePath }) => attributePath ?? []));
+    this.#content.addFiles(this.#files?.manifest ?? []);
+    return this.#content.holds(await RunContent.ofReadable(previous), paths);
   }
 
   /** The archive had the run whole before. */
   get wasComplete(): boolean {
-    return this.#found.previous?.status === 'complete';
+    return this.#found.previous?.manifest?.status === 'complete';
   }
 
   /** Puts the run in place, with its manifest. @throws ExporterError `disk` */
   async finish(): Promise<FinishedRun> {
-    const { writer, mend, exportId, mayExist } = this.#found;
+    const { writer, mend, exportId, previous, journal } = this.#found;
     const { source, selection, dataPath, filesPath, writtenBy, budget } = this.#options;
     await this.#files?.flush();
-    this.failures.push(...(mend?.silent(this.failures) ?? []));
-    await mend?.copy(this.failures, async (batch) => {
-      await writer.append(batch);
-      await budget.settle();
-    });
+    if (mend) {
+      this.failures.push(...mend.silent(this.failures));
+      this.failures.push(...(await mend.copy(this.failures, (batch) => this.#write(batch))));
+    }
     budget.remove(writer);
     const { parts, counts } = await writer.complete();
     const fetched = this.#files?.manifest ?? [];
     const skippedNow = this.#files?.skipped ?? [];
-    const files = [...fetched, ...(mend?.kept(mend.manifest.files, this.failures) ?? [])];
-    const skipped = [...skippedNow, ...(mend?.kept(mend.manifest.skippedFiles ?? [], this.failures) ?? [])];
+    const files = [...fetched, ...(mend?.keptFiles ?? [])];
+    const skipped = [...skippedNow, ...(mend?.keptSkipped ?? [])];
     files.sort((a, b) => ((a.path ?? '') < (b.path ?? '') ? -1 : 1));
     skipped.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
     const { projectId, runId, sysId, scope, modifiedAt } = this.#run;
@@ -219,9 +244,9 @@ export class RunExport {
       counts,
       failures: this.failures,
     };
-    // What is published may not be taken back: the next export finishes it.
-    writer.published();
-    await publishRun({ dataPath, filesPath }, manifest, mayExist);
+    await onDisk(() => this.#removeUseless(fetched, files, journal.paths));
+    const replaced = { parts: writer.replaced, ...(previous?.manifest ? { manifest: previous.manifest } : {}) };
+    await publishRun({ dataPath, filesPath }, manifest, replaced, () => writer.published());
     return {
       rows: this.#rows,
       files: fetched.length,
@@ -232,25 +257,51 @@ export class RunExport {
     };
   }
 
-  /** Leaves nothing of the run behind but downloaded files, which the next export takes over. */
+  /** Removes files that exports which ended early fetched for this run, and that are not of it. */
+  async #removeUseless(
+    fetched: readonly ManifestFile[],
+    files: readonly ManifestFile[],
+    journalled: ReadonlySet<string>,
+  ): Promise<void> {
+    const { filesPath } = this.#options;
+    const { projectId, runId, scope } = this.#run;
+    const pathsOf = (list: readonly ManifestFile[]) => new Set(list.flatMap(({ path }) => path ?? []));
+    await keepStaged(stagedFolder(filesPath, projectId, runId, scope), pathsOf(fetched));
+    // Those of the earlier run stay until this one is in place.
+    const used = new Set([...pathsOf(files), ...pathsOf(this.#found.previous?.manifest?.files ?? [])]);
+    const folder = join(filesPath, diskName(projectId));
+    for (const path of journalled) if (!used.has(path)) await rm(join(folder, path), { force: true });
+  }
+
+  /** Leaves nothing of the run behind but downloaded files, which the next export takes over; nothing is done once it is published. */
   async abort(): Promise<void> {
     this.#options.budget.remove(this.#found.writer);
     await this.#found.writer.abort();
   }
 }
 
-/** The run that a manifest tells of. */
-function runOf(dataPath: string, manifest: Manifest): ArchiveRun {
-  const { projectId, runId, scope, parts } = manifest;
+/** What the archive has of a run: what a manifest tells of, or parts that lost theirs. */
+async function previousRun(
+  { projectId, runId, scope }: RunRef,
+  dataPath: string,
+  found: readonly PartFile[],
+): Promise<ArchiveRun | undefined> {
+  const there = await findRun(dataPath, projectId, runId, scope);
+  if (!there) return undefined;
+  const { manifest } = there;
   const directory = runsFolder(dataPath, projectId, scope);
+  const names = manifest
+    ? manifest.parts.map(({ name }) => name)
+    : found.filter(({ temporary }) => !temporary).map(({ name }) => name);
+  const scoped = scope === undefined ? {} : { scope };
   return {
-    project: { directory, diskName: diskName(projectId), projectId, ...(scope === undefined ? {} : { scope }) },
-    ...(scope === undefined ? {} : { scope }),
+    project: { directory, diskName: diskName(projectId), projectId, ...scoped },
+    ...scoped,
     diskName: diskName(runId),
     projectId,
     runId,
-    parts: parts.map(({ name }) => join(directory, name)),
-    manifest,
+    parts: names.map((name) => join(directory, name)),
+    ...(manifest ? { manifest } : {}),
   };
 }
 

@@ -33,6 +33,8 @@ export interface FileRowsOptions {
   journal: DownloadJournal;
   /** Bytes: larger files are left out. */
   maxFileSize?: number | undefined;
+  /** Told whenever something comes. */
+  moved: () => void;
   append: (batch: Batch) => Promise<void>;
 }
 
@@ -106,7 +108,7 @@ export class FileRows {
     const there = await (file.namedByAnswer ? journal.findIn(place, file.origin) : journal.find(place, file.origin));
     check(there?.bytes);
     if (there) return there;
-    const limits = maxFileSize === undefined ? undefined : { maxBytes: maxFileSize };
+    const limits = { onBytes: this.#options.moved, ...(maxFileSize === undefined ? {} : { maxBytes: maxFileSize }) };
     const { name, flaw, ...fetched } = await file.download(join(folder, place), limits);
     const whole = { path: file.namedByAnswer ? `${place}/${answeredName(file, name)}` : place, ...fetched };
     // What is flawed is to be fetched again by the next export.

@@ -1,23 +1,17 @@
-// What a partial run keeps while the next export fetches only what it lacks: the attributes that the last one got whole.
+// What a partial run keeps while the next export fetches only what it lacks. Nothing that is there is given up for less.
 
+import { posix } from 'node:path';
 import { readBatches } from '../archive/reader.ts';
 import type { ArchiveRun, Manifest, ManifestFile, SkippedFile } from '../archive/types.ts';
-import { type AttributeType, FILE_TYPES } from '../model/attributes.ts';
-import type { Batch, SeriesBatch } from '../model/batches.ts';
+import type { Batch, FileRow, ScalarBatch } from '../model/batches.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
+import { pointsOf } from '../model/points-of.ts';
 import type { RunRef, Selection } from '../model/runs.ts';
-import { microOfText } from '../model/steps.ts';
+import { microOfText, stepText } from '../model/steps.ts';
 import type { Source } from '../sources/source.ts';
 import { contentDigest } from './content-digest.ts';
+import { RunContent } from './run-content.ts';
 import { coversSelection, keepsRecorded } from './selection-record.ts';
-
-const KEPT_TYPES: readonly AttributeType[] = [
-  'float_series',
-  'string_series',
-  'histogram_series',
-  'file_series',
-  ...FILE_TYPES,
-];
 
 /** True if only what failed needs to be fetched: nothing else can have changed, neither at the source nor in what is asked for. */
 export function canMend(previous: Manifest, run: RunRef, selection: Selection, source: Source): boolean {
@@ -35,26 +29,33 @@ export function canMend(previous: Manifest, run: RunRef, selection: Selection, s
   );
 }
 
-/** What of one attribute that failed came this time. */
-interface Retried {
-  /** The source found it, or delivered something of it. */
-  seen: boolean;
-  /** A row came: for single values and files. */
-  row: boolean;
-  /** Step of the last point that came, in micro-steps. */
+/** What came of one attribute this time. */
+interface Come {
+  type: string;
+  rows: number;
+  /** Step of the last point, in micro-steps. */
   lastStep: bigint | undefined;
 }
 
-/** One partial run, and what comes of its failed attributes. Single values always come anew, with the listing. */
+/**
+ * One partial run. Single values come anew, with the listing; of series and files only those that failed, or that the
+ * last export did not know.
+ */
 export class Mend {
   readonly #run: ArchiveRun & { manifest: Manifest };
-  readonly #retried = new Map<string, Retried>();
+  readonly #before: RunContent;
+  /** Attributes that failed before. */
+  readonly #failed: ReadonlySet<string>;
+  /** Attributes that the source found this time. */
+  readonly #found = new Set<string>();
+  readonly #come = new Map<string, Come>();
+  /** Files that were there before and that this time did not bring. */
+  readonly #keptFiles = new Set<ManifestFile>();
 
-  private constructor(run: ArchiveRun & { manifest: Manifest }) {
+  private constructor(run: ArchiveRun & { manifest: Manifest }, before: RunContent) {
     this.#run = run;
-    for (const { attributePath = '' } of run.manifest.failures) {
-      this.#retried.set(attributePath, { seen: false, row: false, lastStep: undefined });
-    }
+    this.#before = before;
+    this.#failed = new Set(run.manifest.failures.map(({ attributePath = '' }) => attributePath));
   }
 
   /** Undefined if the run's parts are no longer what was exported: they must not be copied. */
@@ -63,125 +64,153 @@ export class Mend {
     if (!manifest) return undefined;
     try {
       await contentDigest(run, signal);
+      return new Mend({ ...run, manifest }, await RunContent.of(run));
     } catch (error) {
       if (error instanceof ExporterError && error.code === 'archive') return undefined;
       throw error;
     }
-    return new Mend({ ...run, manifest });
   }
 
   /** As RunSink.wants. */
   wants(path: string): boolean {
-    const retried = this.#retried.get(path);
-    if (retried) retried.seen = true;
-    return retried !== undefined;
+    this.#found.add(path);
+    return this.#isRetried(path);
   }
 
-  /** Takes down what came. */
-  took(batch: Batch): void {
-    if (batch.kind === 'scalars' || batch.kind === 'files') {
-      for (const { path } of batch.rows) {
-        const retried = this.#retried.get(path);
-        if (retried) Object.assign(retried, { seen: true, row: true });
-      }
-      return;
+  #isRetried(path: string): boolean {
+    return this.#failed.has(path) || !this.#before.has(path);
+  }
+
+  /** What is written of a batch that came: a file that is there takes the place of one that could not be had. */
+  take(batch: Batch): Batch {
+    const note = (path: string, type: string, rows: number, lastStep?: bigint) => {
+      const come = this.#come.get(path) ?? { type, rows: 0, lastStep: undefined };
+      this.#come.set(path, come);
+      come.rows += rows;
+      if (lastStep !== undefined && (come.lastStep === undefined || lastStep > come.lastStep)) come.lastStep = lastStep;
+    };
+    if (batch.kind === 'scalars') {
+      for (const { path, type } of batch.rows) note(path, type, 1);
+      return batch;
     }
-    const retried = this.#retried.get(batch.path);
-    if (!retried || batch.length === 0) return;
-    const last = batch.steps[batch.length - 1]!;
-    if (retried.lastStep === undefined || last > retried.lastStep) retried.lastStep = last;
+    if (batch.kind === 'files') {
+      for (const { path, type } of batch.rows) note(path, type, 1);
+      return { kind: 'files', rows: batch.rows.map((row) => this.#withFile(row)) };
+    }
+    if (batch.length > 0) note(batch.path, batch.kind, batch.length, batch.steps[batch.length - 1]);
+    if (batch.kind !== 'file_series') return batch;
+    const values = batch.values.map((value, index) => {
+      if (value !== null || index >= batch.length) return value;
+      return this.#keptFile(batch.path, stepText(batch.steps[index]!), 'file_series')?.path ?? null;
+    });
+    return { ...batch, values };
   }
 
-  /** Failures of attributes that failed before and that the source says nothing of now. */
+  #withFile(row: FileRow): FileRow {
+    if (row.file !== null) return row;
+    const path = this.#keptFile(row.path, undefined, row.type)?.path;
+    if (path === undefined || path === null) return row;
+    // A set of files is a folder in its row.
+    return { ...row, file: row.type === 'file_set' ? posix.dirname(path) : path };
+  }
+
+  #keptFile(attributePath: string, step: string | undefined, type: string): ManifestFile | undefined {
+    const file = this.#before.file(attributePath, step);
+    if (!file || file.attributeType !== type) return undefined;
+    this.#keptFiles.add(file);
+    return file;
+  }
+
+  /** Failures that nobody told: attributes that are no longer there, or with less, though the run did not change. */
   silent(failures: readonly Failure[]): Failure[] {
     const told = new Set(failures.map(({ attributePath }) => attributePath));
-    const lost = [...this.#retried].filter(([path, { seen }]) => !seen && !told.has(path));
-    return lost.map(([path]) => {
+    const lost = (path: string, type: string | undefined, text: string) =>
+      failureOf(new ExporterError('bad_answer', text), { path, ...(type === undefined ? {} : { type }) });
+    const silent: Failure[] = [];
+    for (const path of this.#failed) {
+      if (told.has(path) || this.#found.has(path) || this.#come.has(path)) continue;
       const type = this.#run.manifest.failures.find(({ attributePath }) => attributePath === path)?.attributeType;
-      const error = new ExporterError('not_found', 'The source no longer tells of it.');
-      return failureOf(error, { path, ...(type === undefined ? {} : { type }) });
-    });
+      silent.push(lost(path, type, 'It could not be exported, and the source no longer tells of it.'));
+      told.add(path);
+    }
+    for (const [path, { type, rows }] of this.#come) {
+      if (told.has(path) || !this.#isRetried(path) || rows >= this.#before.rows(path)) continue;
+      const text = `The source sends ${rows} rows of it, the archive has ${this.#before.rows(path)}: these stay.`;
+      silent.push(lost(path, type, text));
+      told.add(path);
+    }
+    return silent;
   }
 
-  /** True if some attribute has fewer failures than before. */
+  /** True if some attribute has fewer failures than before, or came that was not there. */
   isBetter(failures: readonly Failure[]): boolean {
     const now = countByPath(failures);
-    return [...countByPath(this.#run.manifest.failures)].some(([path, count]) => (now.get(path) ?? 0) < count);
+    const fewer = [...countByPath(this.#run.manifest.failures)].some(([path, count]) => (now.get(path) ?? 0) < count);
+    return fewer || [...this.#come].some(([path, { rows }]) => rows > this.#before.rows(path));
   }
 
   /**
-   * Hands over the rows that stay: those of attributes that had not failed, and of the ones that failed again what the
-   * last export got beyond this one. Call it when all else has come.
+   * Hands over the rows that stay: of what was not asked for again, and of the rest what the last export had beyond this
+   * one. Call it when all else has come.
+   * @returns failures of single values that are there, but did not come
    */
-  async copy(failures: readonly Failure[], append: (batch: Batch) => Promise<void>): Promise<void> {
-    const failing = new Set(failures.map(({ attributePath }) => attributePath));
-    for await (const batch of readBatches(this.#run, { types: KEPT_TYPES })) {
-      const kept = this.#kept(batch, failing);
-      if (kept) await append(kept);
+  async copy(failures: readonly Failure[], append: (batch: Batch) => Promise<void>): Promise<Failure[]> {
+    const told = new Set(failures.map(({ attributePath }) => attributePath));
+    const silent: Failure[] = [];
+    for await (const batch of readBatches(this.#run)) {
+      const kept = this.#kept(batch);
+      if (!kept) continue;
+      await append(kept);
+      if (kept.kind !== 'scalars') continue;
+      for (const { path, type } of kept.rows) {
+        if (told.has(path)) continue;
+        told.add(path);
+        const text = 'The source no longer tells of it, though the run did not change: the value is kept.';
+        silent.push(failureOf(new ExporterError('bad_answer', text), { path, type }));
+      }
     }
+    return silent;
   }
 
-  #kept(batch: Batch, failing: ReadonlySet<string | undefined>): Batch | undefined {
-    if (batch.kind === 'scalars') return undefined;
+  #kept(batch: Batch): Batch | undefined {
+    if (batch.kind === 'scalars') {
+      const rows: ScalarBatch['rows'] = batch.rows.filter(({ path }) => !this.#come.has(path));
+      return rows.length > 0 ? { kind: 'scalars', rows } : undefined;
+    }
     if (batch.kind === 'files') {
-      const rows = batch.rows.filter(({ path }) => {
-        const retried = this.#retried.get(path);
-        return !retried || (failing.has(path) && !retried.row);
-      });
+      const rows = batch.rows.filter(({ path }) => !this.#come.has(path));
       return rows.length > 0 ? { kind: 'files', rows } : undefined;
     }
-    const retried = this.#retried.get(batch.path);
-    if (!retried) return batch;
-    if (!failing.has(batch.path)) return undefined;
-    const { lastStep } = retried;
+    const come = this.#come.get(batch.path);
+    if (!come) return batch;
+    // Another type by now: one path can't have both.
+    if (come.type !== batch.kind || come.lastStep === undefined) return undefined;
+    const { lastStep } = come;
     let start = 0;
-    if (lastStep !== undefined) while (start < batch.length && batch.steps[start]! <= lastStep) start++;
-    return start < batch.length ? from(batch, start) : undefined;
+    while (start < batch.length && batch.steps[start]! <= lastStep) start++;
+    const rows = Array.from({ length: batch.length - start }, (_, index) => start + index);
+    return rows.length > 0 ? pointsOf(batch, rows) : undefined;
   }
 
   /** Entries of the earlier manifest whose rows stay. */
-  kept<Entry extends ManifestFile | SkippedFile>(entries: readonly Entry[], failures: readonly Failure[]): Entry[] {
-    const failing = new Set(failures.map(({ attributePath }) => attributePath));
-    return entries.filter(({ attributePath, step }) => {
-      const retried = this.#retried.get(attributePath);
-      if (!retried) return true;
-      if (!failing.has(attributePath)) return false;
-      if (step === undefined) return !retried.row;
-      return retried.lastStep === undefined || microOfText(step) > retried.lastStep;
-    });
+  get keptFiles(): ManifestFile[] {
+    return this.#run.manifest.files.filter((file) => this.#keptFiles.has(file) || this.#stays(file));
   }
 
-  get manifest(): Manifest {
-    return this.#run.manifest;
+  get keptSkipped(): SkippedFile[] {
+    return (this.#run.manifest.skippedFiles ?? []).filter((file) => this.#stays(file));
   }
-}
 
-/** The points of a batch from an index on. */
-function from(batch: SeriesBatch, start: number): SeriesBatch {
-  if (start === 0) return batch;
-  const columns = {
-    length: batch.length - start,
-    steps: batch.steps.subarray(start),
-    timestamps: batch.timestamps.subarray(start),
-    ...(batch.stepValid ? { stepValid: batch.stepValid.subarray(start) } : {}),
-    ...(batch.timestampValid ? { timestampValid: batch.timestampValid.subarray(start) } : {}),
-  };
-  switch (batch.kind) {
-    case 'float_series': {
-      const { valueValid } = batch;
-      return {
-        ...batch,
-        ...columns,
-        values: batch.values.subarray(start),
-        ...(valueValid ? { valueValid: valueValid.subarray(start) } : {}),
-      };
-    }
-    case 'string_series':
-      return { ...batch, ...columns, values: batch.values.slice(start) };
-    case 'histogram_series':
-      return { ...batch, ...columns, values: batch.values.slice(start) };
-    case 'file_series':
-      return { ...batch, ...columns, values: batch.values.slice(start) };
+  /** True if `copy` hands over the row of a file. */
+  #stays({
+    attributePath,
+    attributeType,
+    step,
+  }: Pick<ManifestFile, 'attributePath' | 'attributeType' | 'step'>): boolean {
+    const come = this.#come.get(attributePath);
+    if (!come) return true;
+    if (come.type !== attributeType || step === undefined || come.lastStep === undefined) return false;
+    return microOfText(step) > come.lastStep;
   }
 }
 

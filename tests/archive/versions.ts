@@ -2,9 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readManifest } from '../../src/archive/manifest.ts';
 import { diskName } from '../../src/archive/names.ts';
+import { newNames, readPart } from '../../src/archive/part-reader.ts';
 import { publishRun } from '../../src/archive/publish.ts';
 import { type Archive, findArchive, readBatches } from '../../src/archive/reader.ts';
 import { fileOfRun, stagedFolder } from '../../src/archive/staged-files.ts';
@@ -52,7 +54,7 @@ export async function writeVersion(folder: string, version: number, rows: number
     files.push({ attributePath: path, attributeType: 'file', path, bytes: content.length, sha256 });
   }
   const { parts, counts } = await writer.complete();
-  writer.published();
+  const previous = await readManifest(folders.dataPath, PROJECT, RUN);
   await publishRun(
     folders,
     {
@@ -71,7 +73,8 @@ export async function writeVersion(folder: string, version: number, rows: number
       counts: counts satisfies Partial<Record<AttributeType, unknown>>,
       failures: [],
     },
-    true,
+    { parts: writer.replaced, ...(previous ? { manifest: previous } : {}) },
+    () => writer.published(),
   );
 }
 
@@ -102,6 +105,22 @@ export async function readVersion(folder: string): Promise<string | undefined> {
     }
   }
   return undefined;
+}
+
+/** The version that a program finds which knows nothing of manifests: parts count by their names, if part_0 is there. */
+export async function readByName(folder: string): Promise<string | undefined> {
+  const directory = join(folder, 'data', PROJECT_FOLDER);
+  const names = await readdir(directory).catch(() => []);
+  const parts = names.filter((name) => /_part_\d+\.parquet$/.test(name));
+  if (!parts.some((name) => name.endsWith('_part_0.parquet'))) return undefined;
+  const found = new Set<number>();
+  for (const part of parts) {
+    for await (const batch of readPart(join(directory, part), newNames(), {})) {
+      if (batch.kind !== 'float_series') continue;
+      for (const value of batch.values.subarray(0, batch.length)) found.add(value);
+    }
+  }
+  return [...found].join();
 }
 
 export const PROJECT_FOLDER = diskName(PROJECT);

@@ -30,6 +30,8 @@ export interface FakeRun {
   /** Float series by path: the values at the steps 0, 1, 2, ...; after `failsAfter` of them the reading fails. */
   series?: Record<string, { values: number[]; failsAfter?: number }>;
   modifiedAt?: number;
+  /** @default the run id */
+  sysId?: string;
 }
 
 /** Runs, models and versions by project and id. Ids of versions begin with their model's. */
@@ -55,7 +57,15 @@ export function fakeSource(name: Source['name'], projects: Record<string, FakePr
     for (const runId of Object.keys(project[what] ?? {}).filter(wanted)) {
       const modifiedAt = project[what]?.[runId]?.modifiedAt;
       const time = modifiedAt === undefined ? {} : { modifiedAt };
-      yield [{ projectId, runId, sysId: runId, ...(what === 'runs' ? {} : { scope: what }), ...time }];
+      yield [
+        {
+          projectId,
+          runId,
+          sysId: project[what]?.[runId]?.sysId ?? runId,
+          ...(what === 'runs' ? {} : { scope: what }),
+          ...time,
+        },
+      ];
     }
     const end = listingEnds.get(`${projectId} ${what}`);
     if (end) throw end;
