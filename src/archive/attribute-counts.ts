@@ -1,12 +1,10 @@
 // Counts the rows of each attribute, from the two columns that name attributes.
 
 import type { AttributeType } from '../model/attributes.ts';
-import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
-import type { RowGroupInfo } from './parquet/footer.ts';
-import { type Names, newNames, readKeys, typeOf } from './part-reader.ts';
+import { useParquetFile } from './parquet/file-reader.ts';
+import { newNames } from './part-reader.ts';
+import { countRowGroup } from './row-group-counts.ts';
 import type { ArchiveRun } from './types.ts';
-
-const WINDOW_ROWS = 1 << 16;
 
 /** Rows by type and path. */
 export type AttributeCounts = Map<AttributeType, Map<string, number>>;
@@ -25,26 +23,6 @@ export async function countAttributes(run: ArchiveRun): Promise<AttributeCounts>
     });
   }
   return counts;
-}
-
-/** Adds the rows of a row group. @param names shared by the parts of a run */
-export async function countRowGroup(
-  file: ParquetFile,
-  info: RowGroupInfo,
-  names: Names,
-  counts: AttributeCounts,
-): Promise<void> {
-  const group = file.rowGroup(info);
-  for (let start = 0; start < info.rows; start += WINDOW_ROWS) {
-    const keys = await readKeys(group, names, start, Math.min(start + WINDOW_ROWS, info.rows));
-    for (let row = 0; row < keys.paths.length; ) {
-      const [path, type] = [keys.paths[row]!, keys.types[row]!];
-      let next = row + 1;
-      while (next < keys.paths.length && keys.paths[next] === path && keys.types[next] === type) next++;
-      addRows(counts, typeOf(names, type), names.paths.texts[path]!, next - row);
-      row = next;
-    }
-  }
 }
 
 /** Adds rows of one attribute. */

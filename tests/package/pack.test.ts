@@ -13,9 +13,20 @@ import { tempFolder } from '../helpers/temp.ts';
 const execute = promisify(execFile);
 /** The Node that runs the tests comes first, also for programs that begin with `#!/usr/bin/env node`. */
 const ENVIRONMENT = cleanEnvironment({ PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) });
+/** A registry may be reached by a certificate authority of its own. */
+const AUTHORITY = Object.fromEntries(
+  ['NODE_EXTRA_CA_CERTS', 'npm_config_cafile'].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  }),
+);
 
 function npm(args: string[], cwd: string): Promise<{ stdout: string; stderr: string }> {
-  return execute('npm', [...args, '--no-audit', '--no-fund'], { cwd, env: ENVIRONMENT, maxBuffer: 1 << 26 });
+  return execute('npm', [...args, '--no-audit', '--no-fund'], {
+    cwd,
+    env: { ...ENVIRONMENT, ...AUTHORITY },
+    maxBuffer: 1 << 26,
+  });
 }
 
 /** Packs the checkout as it was last built. */
