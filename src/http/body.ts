@@ -11,6 +11,8 @@ type Headers = Record<string, string>;
 /** A body slower than this over a whole window counts as stalled (as curl's --speed-limit). */
 export const STALL_WINDOW_MS = 30_000;
 const STALL_BYTES = 1024;
+/** Code of the error for it. */
+export const STALLED = 'STALLED';
 /** What is read of a body that is only good for a message. */
 const MESSAGE_BYTES = 16 * 1024;
 const MESSAGE_MS = 5000;
@@ -109,7 +111,7 @@ async function* guarded(body: Readable, stallMs: number): Chunks {
     const arrived = performance.now();
     inWindow += chunk.length;
     if (arrived - windowStart > stallMs) {
-      if (inWindow < STALL_BYTES) throw new Error('the answer came too slowly');
+      if (inWindow < STALL_BYTES) throw Object.assign(new Error('the answer came too slowly'), { code: STALLED });
       windowStart = arrived;
       inWindow = 0;
     }

@@ -53,6 +53,8 @@ const MAX_REFUSALS = 3;
 const MAX_MISMATCHES = 3;
 /** Answers to a range that don't go on with the file, after which ranges of it are no longer asked for. */
 const MAX_FAILED_RESUMES = 2;
+/** What a try must bring for the time to begin anew: a storage that only drips would keep a file for days. */
+const PROGRESS_BYTES = 16 * 1024;
 /** Statuses by which storage says that a signed address has ended (Google 400, Azure 401 and 403, S3 403). */
 const REFUSED: ReadonlySet<number> = new Set([400, 401, 403]);
 
@@ -154,10 +156,10 @@ class Content {
     return this.#hash.digest('hex');
   }
 
-  /** True if more has arrived than ever before, or the download begins anew because it could not go on. */
+  /** True if much more has arrived than ever before, or the download begins anew because it could not go on. */
   progressed(): boolean {
-    const progress = this.bytes > this.#mostBytes || this.#beginsAnew;
-    this.#mostBytes = Math.max(this.#mostBytes, this.bytes);
+    const progress = this.bytes >= this.#mostBytes + PROGRESS_BYTES || this.#beginsAnew;
+    if (progress) this.#mostBytes = Math.max(this.#mostBytes, this.bytes);
     this.#beginsAnew = false;
     return progress;
   }

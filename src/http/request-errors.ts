@@ -1,6 +1,7 @@
 // What goes wrong with a request, in words.
 
 import { ExporterError } from '../model/errors.ts';
+import { STALLED } from './body.ts';
 import { oneLine, redactUrl } from './redact.ts';
 
 /** An answer after which the same request may succeed. */
@@ -64,6 +65,14 @@ const CERTIFICATE_CODES = new Set([
 
 export function isFinal({ cause }: ExporterError): boolean {
   return CERTIFICATE_CODES.has((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
+const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', STALLED]);
+
+/** True for a request that was given up because its answer didn't come: it took its time, and so would the next one. */
+export function isTimeout(error: unknown): boolean {
+  if (!(error instanceof ExporterError) || error.code !== 'network') return false;
+  return TIMEOUT_CODES.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '');
 }
 
 function certificateError(host: string, cause: Error, attempts: number): ExporterError {

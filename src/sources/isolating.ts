@@ -1,6 +1,7 @@
 // Many items in one request, of which some fail: the others must neither be lost with them nor wait for them.
 
 import { forEachLimited } from '../http/limits.ts';
+import { isTimeout } from '../http/request-errors.ts';
 import { isRetryableStatus } from '../http/retry.ts';
 import { ExporterError } from '../model/errors.ts';
 import { isFatal } from './work.ts';
@@ -39,12 +40,12 @@ export async function skimming<T>(items: T[], task: Task<T>, failed: Failed<T>):
       if (isFatal(error)) throw error;
       splitUntil ??= performance.now() + SPLITTING_MS;
       if (some.length === 1 && !mayWorkLater(error)) failed(some[0]!, error);
-      else if (some.length === 1 || performance.now() > splitUntil || !(await oneWorks(some))) left.push(...some);
+      else if (some.length === 1 || performance.now() > splitUntil) left.push(...some);
+      else if (!succeeded && (isTimeout(error) || !(await oneWorks(some)))) left.push(...some);
       else await allOf(halvesOf(some).map((half) => part(half, PART_MS)));
     }
   };
   const oneWorks = async (some: T[]): Promise<boolean> => {
-    if (succeeded) return true;
     try {
       await task(some.slice(-1), PART_MS);
     } catch (error) {
@@ -84,7 +85,8 @@ export async function isolating<T>(items: T[], task: Task<T>, failed: Failed<T>)
     } catch (error) {
       if (isFatal(error)) throw error;
       splitUntil ??= performance.now() + SPLITTING_MS;
-      if (some.length === 1 || performance.now() > splitUntil || (await allFail(some))) {
+      const alone = some.length === 1 || isTimeout(error) || performance.now() > splitUntil;
+      if (alone || (await allFail(some))) {
         failedAlone++;
         for (const item of some) failed(item, error);
         return;

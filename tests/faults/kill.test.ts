@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { attribute, fileOf, seriesOf } from '../../src/demo/dataset.ts';
 import { randomFrom } from '../../src/demo/faults.ts';
 import type { DemoServer } from '../../src/demo/http-server.ts';
@@ -21,7 +21,7 @@ import { bytesOf, data2, data3, PROJECT } from './data.ts';
 
 const RUNS = 12;
 /** How long each loop goes on. */
-const LOOP_MS = 20_000;
+const LOOP_MS = 18_000;
 /** Ends of exports after which the server has other data. */
 const ENDS_A_VERSION = 4;
 const TIME = Date.UTC(2025, 5, 1);
@@ -99,78 +99,81 @@ function byRun(content: Content): Map<string, Content> {
   return runs;
 }
 
-for (const name of ['neptune3', 'neptune2'] as const) {
-  test(`${name}: killed and interrupted at any moment, an archive is never mixed and is completed by the last export`, {
-    timeout: 120_000,
-  }, async (t) => {
-    const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31));
-    const random = randomFrom(seed);
-    const says = (text: string) => `${text} (KILL_SEED=${seed})`;
-    const versions: Map<string, Content>[] = [];
-    const server = (
-      name === 'neptune3'
-        ? await startDemoServer({ data: dataOf(0).neptune3() })
-        : await startNeptune2DemoServer({ data: dataOf(0).neptune2() })
-    ) as DemoServer<unknown>;
-    t.after(() => server.close());
-    const change = async () => {
-      server.replaceData(dataOf(versions.length)[name]());
+// They wait most of the time.
+describe('both Neptunes', { concurrency: true }, () => {
+  for (const name of ['neptune3', 'neptune2'] as const) {
+    test(`${name}: killed and interrupted at any moment, an archive is never mixed and is completed by the last export`, {
+      timeout: 120_000,
+    }, async (t) => {
+      const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+      const random = randomFrom(seed);
+      const says = (text: string) => `${text} (KILL_SEED=${seed})`;
+      const versions: Map<string, Content>[] = [];
+      const server = (
+        name === 'neptune3'
+          ? await startDemoServer({ data: dataOf(0).neptune3() })
+          : await startNeptune2DemoServer({ data: dataOf(0).neptune2() })
+      ) as DemoServer<unknown>;
+      t.after(() => server.close());
+      const change = async () => {
+        server.replaceData(dataOf(versions.length)[name]());
+        const folder = await tempFolder(t);
+        assert.equal((await exportInto({ name, token: plain.token, folder })).code, 0);
+        versions.push(byRun(await contentOf(folder, { files: false })));
+      };
+      const plain = await startFaultProxy(server);
+      t.after(() => plain.close());
+      const proxy = await startFaultProxy(server, { rules: weather(seed) });
+      t.after(() => proxy.close());
       const folder = await tempFolder(t);
-      assert.equal((await exportInto({ name, token: plain.token, folder })).code, 0);
-      versions.push(byRun(await contentOf(folder, { files: false })));
-    };
-    const plain = await startFaultProxy(server);
-    t.after(() => plain.close());
-    const proxy = await startFaultProxy(server, { rules: weather(seed) });
-    t.after(() => proxy.close());
-    const folder = await tempFolder(t);
-    await mkdir(join(folder, 'data'));
-    const args = [
-      'export',
-      '--exporter',
-      name,
-      '-p',
-      PROJECT,
-      '-d',
-      'data',
-      '-f',
-      'files',
-      '--no-progress',
-      '--refresh',
-    ];
-    const options = { cwd: folder, env: { NEPTUNE_API_TOKEN: proxy.token } };
-    const until = performance.now() + LOOP_MS;
-    const ends: string[] = [];
-    for (let end = 0; performance.now() < until; end++) {
-      if (end % ENDS_A_VERSION === 0) await change();
-      const child = startCli(args, options);
-      const ended = outcome(child);
-      const at = await moment(folder, proxy, random, ended);
-      const signal = end % 3 === 2 ? 'SIGINT' : 'SIGKILL';
-      const asked = performance.now();
-      const running = child.exitCode === null;
-      child.kill(signal);
-      const { code, stderr } = await ended;
-      ends.push(`${signal} after ${at}: ${code}`);
-      if (running && signal === 'SIGINT' && code !== null && code !== 0) {
-        // It may also have come before the program listens.
-        assert.equal(code, 130, says(`${ends.at(-1)}\n${stderr}`));
-        assert.match(stderr, /Interrupted before everything was done/, says(at));
-        assert.match(stderr, /Run the same command again/, says(at));
-        assert.ok(performance.now() - asked < 5000, says('an interrupt takes too long'));
-      } else if (signal === 'SIGKILL' && code !== null) assert.equal(code, 0, says(`${ends.at(-1)}\n${stderr}`));
-      for (const [run, rows] of byRun(await contentOf(folder, { files: false }))) {
-        const isOne = versions.some((version) => differencesOf(rows, version.get(run) ?? new Map()).length === 0);
-        assert.ok(isOne, says(`${run} is no version's, after ${ends.join(', ')}`));
+      await mkdir(join(folder, 'data'));
+      const args = [
+        'export',
+        '--exporter',
+        name,
+        '-p',
+        PROJECT,
+        '-d',
+        'data',
+        '-f',
+        'files',
+        '--no-progress',
+        '--refresh',
+      ];
+      const options = { cwd: folder, env: { NEPTUNE_API_TOKEN: proxy.token } };
+      const until = performance.now() + LOOP_MS;
+      const ends: string[] = [];
+      for (let end = 0; performance.now() < until; end++) {
+        if (end % ENDS_A_VERSION === 0) await change();
+        const child = startCli(args, options);
+        const ended = outcome(child);
+        const at = await moment(folder, proxy, random, ended);
+        const signal = end % 3 === 2 ? 'SIGINT' : 'SIGKILL';
+        const asked = performance.now();
+        const running = child.exitCode === null;
+        child.kill(signal);
+        const { code, stderr } = await ended;
+        ends.push(`${signal} after ${at}: ${code}`);
+        if (running && signal === 'SIGINT' && code !== null && code !== 0) {
+          // It may also have come before the program listens.
+          assert.equal(code, 130, says(`${ends.at(-1)}\n${stderr}`));
+          assert.match(stderr, /Interrupted before everything was done/, says(at));
+          assert.match(stderr, /Run the same command again/, says(at));
+          assert.ok(performance.now() - asked < 5000, says('an interrupt takes too long'));
+        } else if (signal === 'SIGKILL' && code !== null) assert.equal(code, 0, says(`${ends.at(-1)}\n${stderr}`));
+        for (const [run, rows] of byRun(await contentOf(folder, { files: false }))) {
+          const isOne = versions.some((version) => differencesOf(rows, version.get(run) ?? new Map()).length === 0);
+          assert.ok(isOne, says(`${run} is no version's, after ${ends.join(', ')}`));
+        }
       }
-    }
-    t.diagnostic(`${ends.length} ends, ${versions.length} versions, seed ${seed}`);
-    proxy.replaceRules([]);
-    const last = await outcome(startCli(args, options));
-    assert.equal(last.code, 0, says(last.stderr));
-    const clean = await tempFolder(t);
-    assert.equal((await exportInto({ name, token: plain.token, folder: clean })).code, 0);
-    assert.deepEqual(differencesOf(await contentOf(folder), await contentOf(clean)), [], says(ends.join(', ')));
-    assert.deepEqual(await leftovers(folder), [], says(ends.join(', ')));
-  });
-}
+      t.diagnostic(`${ends.length} ends, ${versions.length} versions, seed ${seed}`);
+      proxy.replaceRules([]);
+      const last = await outcome(startCli(args, options));
+      assert.equal(last.code, 0, says(last.stderr));
+      const clean = await tempFolder(t);
+      assert.equal((await exportInto({ name, token: plain.token, folder: clean })).code, 0);
+      assert.deepEqual(differencesOf(await contentOf(folder), await contentOf(clean)), [], says(ends.join(', ')));
+      assert.deepEqual(await leftovers(folder), [], says(ends.join(', ')));
+    });
+  }
+});

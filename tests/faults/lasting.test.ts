@@ -2,7 +2,7 @@
 // the next export without the fault completes the archive.
 
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test, { describe, type TestContext } from 'node:test';
 import { forEachLimited } from '../../src/http/limits.ts';
 import type { SourceName } from '../../src/sources/registry.ts';
 import { type ProxyRule, startFaultProxy } from '../helpers/fault-proxy.ts';
@@ -46,20 +46,23 @@ async function lasts(t: TestContext, bench: FaultBench, named: NamedFault, route
   }
 }
 
-for (const name of ['neptune3', 'neptune2'] satisfies SourceName[]) {
-  test(`${name}: a fault that never ends costs what it meets, in bounded time, until it does`, async (t) => {
-    const bench = await faultBench(t, name);
-    const cases = LASTING.flatMap((fault) =>
-      routesOf(name)
-        .filter((route) => !fault.unseen?.(route))
-        .map((route) => ({ fault, route })),
-    );
-    const problems: string[] = [];
-    await forEachLimited(cases, AT_ONCE, async ({ fault, route }) => {
-      for (const problem of await lasts(t, bench, fault, route)) {
-        problems.push(`${fault.name}, ${route.name}: ${problem}`);
-      }
+// They wait most of the time.
+describe('both Neptunes', { concurrency: true }, () => {
+  for (const name of ['neptune3', 'neptune2'] satisfies SourceName[]) {
+    test(`${name}: a fault that never ends costs what it meets, in bounded time, until it does`, async (t) => {
+      const bench = await faultBench(t, name);
+      const cases = LASTING.flatMap((fault) =>
+        routesOf(name)
+          .filter((route) => !fault.unseen?.(route))
+          .map((route) => ({ fault, route })),
+      );
+      const problems: string[] = [];
+      await forEachLimited(cases, AT_ONCE, async ({ fault, route }) => {
+        for (const problem of await lasts(t, bench, fault, route)) {
+          problems.push(`${fault.name}, ${route.name}: ${problem}`);
+        }
+      });
+      assert.deepEqual(problems, []);
     });
-    assert.deepEqual(problems, []);
-  });
-}
+  }
+});
