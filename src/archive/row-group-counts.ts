@@ -1,9 +1,9 @@
 // Counts the rows of each attribute of one row group; apart from the public counts, whose types must not need Node's.
 
-import { type AttributeCounts, addRows } from './attribute-counts.ts';
 import type { ParquetFile } from './parquet/file-reader.ts';
 import type { RowGroupInfo } from './parquet/footer.ts';
 import { type Names, readKeys, typeOf } from './part-reader.ts';
+import { type AttributeCounts, addRows } from './row-counts.ts';
 
 const WINDOW_ROWS = 1 << 16;
 

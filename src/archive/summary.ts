@@ -3,7 +3,6 @@
 import { ATTRIBUTE_TYPES, type AttributeType, EXPORT_CLASSES, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
 import { ExporterError } from '../model/errors.ts';
 import { stepText } from '../model/steps.ts';
-import { type AttributeCounts, addRows } from './attribute-counts.ts';
 import { type FileTotals, FolderCheck, noFiles } from './file-check.ts';
 import { isInterrupted } from './find-run.ts';
 import { diskName } from './names.ts';
@@ -12,6 +11,7 @@ import { type ParquetFile, useParquetFile } from './parquet/file-reader.ts';
 import type { RowGroupInfo } from './parquet/footer.ts';
 import { newNames } from './part-reader.ts';
 import { type Archive, type AttributeCount, readBatches } from './reader.ts';
+import { type AttributeCounts, addRows } from './row-counts.ts';
 import { countRowGroup } from './row-group-counts.ts';
 import { fileOfRun } from './staged-files.ts';
 import type { ArchiveProject, ArchiveRun, Manifest, TypeCount } from './types.ts';

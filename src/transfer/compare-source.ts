@@ -1,7 +1,8 @@
 // Archive against source: whether the server has runs, attributes or points that the archive lacks. Nothing is written.
 
-import { type AttributeCounts, addRows, countAttributes } from '../archive/attribute-counts.ts';
+import { countAttributes } from '../archive/attribute-counts.ts';
 import { type Archive, readBatches } from '../archive/reader.ts';
+import { type AttributeCounts, addRows } from '../archive/row-counts.ts';
 import type { ArchiveProject, ArchiveRun, Manifest } from '../archive/types.ts';
 import { forEachLimited } from '../http/limits.ts';
 import { type AttributeType, EXPORT_CLASSES, type ExportClass, FILE_TYPES, SCALAR_TYPES } from '../model/attributes.ts';
