@@ -16,10 +16,11 @@ export interface LoadReport extends LoadResult {
 
 /** Lines of talk. */
 export function loadLines(report: LoadReport): string[] {
-  const { runs, loaded, completed, skipped, changed, foreign, failed, partial } = report;
+  const { runs, loaded, completed, updated, skipped, rescaled, foreign, failed, partial } = report;
   const outcomes = [
     `${count(loaded)} loaded`,
     completed > 0 ? `${count(completed)} completed that were half there` : '',
+    updated > 0 ? `${count(updated)} replaced that had changed` : '',
     `${count(skipped)} skipped (there already)`,
     failed > 0 ? `${count(failed)} not loaded whole${partial > 0 ? ` (${count(partial)} of them in part)` : ''}` : '',
   ].filter((text) => text !== '');
@@ -27,8 +28,12 @@ export function loadLines(report: LoadReport): string[] {
     `Load into ${report.target} finished in ${duration(report.seconds * 1000)}.`,
     `  Runs: ${count(runs)}, ${outcomes.join(', ')}`,
   ];
-  if (changed > 0)
-    lines.push(`  Of the skipped, ${count(changed)} were loaded with other content or another step multiplier.`);
+  if (rescaled > 0) {
+    const used = report.stepMultiplier;
+    lines.push(
+      `  Of the skipped, ${count(rescaled)} were loaded with another step multiplier than ${used}, and stay as they are.`,
+    );
+  }
   if (foreign > 0) lines.push(`  Of the skipped, ${count(foreign)} have the name of a run that another program made.`);
   if (report.alterations > 0) {
     const kinds = Object.entries(report.alterationsByCode).map(([code, times]) => `${code} ${count(times)}`);

@@ -3,12 +3,14 @@
 import { join } from 'node:path';
 import { isInterrupted } from '../archive/find-run.ts';
 import { type ReadOptions, readBatches, readRunInfo } from '../archive/reader.ts';
+import { fileOfRun } from '../archive/staged-files.ts';
 import type { ArchiveRun, Manifest } from '../archive/types.ts';
 import { throwIfAborted } from '../http/limits.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import type { RunInfo } from '../model/runs.ts';
 import { AlterationList } from '../targets/alterations.ts';
+import type { CollisionPolicy } from '../targets/step-collisions.ts';
 import { type RunSurvey, surveyBatch } from '../targets/survey.ts';
 import type { Alteration, ExpectedFile, FoundRun, Target } from '../targets/target.ts';
 import { contentDigest } from './content-digest.ts';
@@ -19,6 +21,9 @@ export interface LoadRunOptions {
   /** The archive's folder of files. */
   filesPath: string;
   stepMultiplier: bigint;
+  onStepCollision?: CollisionPolicy;
+  /** Of the run's content, where it is known already. */
+  digest?: string;
   /** The target's id of the parent. */
   parent: string | undefined;
   progress: Progress;
@@ -32,7 +37,7 @@ export interface LoadRunOptions {
  * could not get is among them, so that a run that the archive has in part never counts as whole.
  */
 export interface RunLoad {
-  outcome: 'loaded' | 'completed' | 'skipped' | 'partial';
+  outcome: 'loaded' | 'completed' | 'updated' | 'skipped' | 'partial';
   found: FoundRun['state'] | undefined;
   failures: Failure[];
   alterations: Alteration[];
@@ -40,10 +45,10 @@ export interface RunLoad {
 
 /** @throws ExporterError if the run could not be loaded: what the target has of it is half */
 export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOptions): Promise<RunLoad> {
-  const { target, stepMultiplier, signal, progress, parent } = options;
-  const digest = await contentDigest(run, signal);
+  const { target, stepMultiplier, signal, progress, parent, onStepCollision: collisions } = options;
+  const digest = options.digest ?? (await contentDigest(run, signal));
   const found = await target.find(info, { digest, stepMultiplier });
-  if (found && found.state !== 'half') {
+  if (found && isLeft(found)) {
     options.onTargetId(found.id);
     return { outcome: 'skipped', found: found.state, failures: [], alterations: [] };
   }
@@ -61,16 +66,14 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
       `The archive has it not or not whole, which was accepted: ${message}`,
     );
   }
-  const survey: RunSurvey = new Map();
-  for await (const batch of readParts(run, (failure) => missing.push(failure), nullsInto(alterations))) {
-    throwIfAborted(signal);
-    surveyBatch(survey, batch, stepMultiplier);
-  }
+  const survey = await surveyRun(run, stepMultiplier, signal, missing, alterations);
   const targetRun = await target.open(info, {
     digest,
     stepMultiplier,
+    ...(collisions === undefined ? {} : { collisions }),
     survey,
     filesDirectory: join(options.filesPath, run.project.diskName),
+    ...(run.pending ? { locate: (path: string) => fileOfRun(run, options.filesPath, path) } : {}),
     files: expectedFiles(run.manifest),
     failedAttributes: new Set(
       [...missing, ...skipped, ...accepted].flatMap(({ attributePath }) => attributePath ?? []),
@@ -89,12 +92,42 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
   }
   await targetRun.finish(missing.length === 0);
   const failures = [...missing, ...targetRun.failures];
-  const outcome = failures.length > 0 ? 'partial' : found ? 'completed' : 'loaded';
+  const outcome = failures.length > 0 ? 'partial' : found === undefined ? 'loaded' : FOUND_OUTCOMES[found.state];
   return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
 }
 
+/** What it means that a run was there in this state, and is loaded now. */
+const FOUND_OUTCOMES = {
+  half: 'completed',
+  changed: 'updated',
+  whole: 'skipped',
+  rescaled: 'skipped',
+  foreign: 'skipped',
+} as const;
+
+/** True if a load leaves a run as the target has it. */
+export function isLeft({ state }: FoundRun): boolean {
+  return FOUND_OUTCOMES[state] === 'skipped';
+}
+
+/** Surveys all of a run that can be read. What can't be, and what the archive doesn't tell, is added to the lists. */
+export async function surveyRun(
+  run: ArchiveRun,
+  stepMultiplier: bigint,
+  signal: AbortSignal,
+  missing: Failure[],
+  alterations: AlterationList,
+): Promise<RunSurvey> {
+  const survey: RunSurvey = new Map();
+  for await (const batch of readParts(run, (failure) => missing.push(failure), nullsInto(alterations))) {
+    throwIfAborted(signal);
+    surveyBatch(survey, batch, stepMultiplier);
+  }
+  return survey;
+}
+
 /** What the archive lacks since the export could not get it, and nobody accepted that. */
-async function exportFailures(run: ArchiveRun): Promise<Failure[]> {
+export async function exportFailures(run: ArchiveRun): Promise<Failure[]> {
   const { manifest } = run;
   if (await isInterrupted(run)) {
     return [failureOf(new ExporterError('archive', 'The export of this run was interrupted: export it again.'))];

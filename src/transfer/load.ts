@@ -1,14 +1,17 @@
 // Archive → target: which runs are loaded, in what order, and what becomes of the ones that fail.
 
 import type { Archive } from '../archive/reader.ts';
-import type { ArchiveProject, ArchiveRun } from '../archive/types.ts';
+import type { ArchiveRun } from '../archive/types.ts';
 import { forEachLimited, throwIfAborted } from '../http/limits.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import { type Logger, silentLogger } from '../model/logger.ts';
 import type { RunInfo } from '../model/runs.ts';
+import type { CollisionPolicy } from '../targets/step-collisions.ts';
 import type { Target } from '../targets/target.ts';
 import { type OrderedRun, parentsFirst } from './load-order.ts';
 import { loadRun, type RunLoad, readKnownInfo } from './load-run.ts';
+import { type SelectedProject, selectRuns } from './load-selection.ts';
+import { planSteps, throwIfColliding } from './load-steps.ts';
 import { type Progress, silentProgress } from './progress.ts';
 
 export interface LoadOptions {
@@ -20,11 +23,15 @@ export interface LoadOptions {
   projects?: readonly string[];
   /** Only these run ids. */
   runs?: readonly string[];
-  /** Target step = Neptune step x multiplier. */
-  stepMultiplier: bigint;
+  /** Target step = Neptune step x multiplier. `auto`: the smallest power of ten that makes all steps of the selection whole. */
+  stepMultiplier: bigint | 'auto';
+  /** What becomes of points of one series that fall on one step. @default stop */
+  onStepCollision?: CollisionPolicy;
   /** Runs loaded at once. */
   concurrency: number;
   progress?: Progress;
+  /** Told of the plan's way, before anything is sent. @default silent */
+  planProgress?: Progress;
   /** Told of everything that could not be loaded; the run id is empty if a project as a whole is concerned. */
   errorReport?: { record(projectId: string, runId: string, failure: Failure): void };
   logger?: Logger;
@@ -38,10 +45,12 @@ export interface LoadResult {
   loaded: number;
   /** Half loaded before, whole now. */
   completed: number;
-  /** There already; `changed` and `foreign` are among them. */
+  /** Loaded before with other content, and replaced now. */
+  updated: number;
+  /** There already; `rescaled` and `foreign` are among them. */
   skipped: number;
-  /** Skipped though the archive has other content by now, or another step multiplier was used. */
-  changed: number;
+  /** Skipped though they were loaded with another step multiplier. */
+  rescaled: number;
   /** Skipped since a run of the same name is there that this program didn't make. */
   foreign: number;
   /** Runs that the target doesn't have whole; `partial` is among them. */
@@ -51,72 +60,77 @@ export interface LoadResult {
   /** Values, points and names that are otherwise at the target than in the archive. */
   alterations: number;
   alterationsByCode: Record<string, number>;
+  /** The step multiplier that was used. */
+  stepMultiplier: string;
 }
 
-type Settled = LoadOptions & { progress: Progress; logger: Logger; signal: AbortSignal };
+type Settled = Omit<LoadOptions, 'stepMultiplier'> & {
+  stepMultiplier: bigint;
+  progress: Progress;
+  logger: Logger;
+  signal: AbortSignal;
+};
 
 /**
- * Loads the runs of an archive that the target doesn't have whole. Connects the target, but leaves it open.
- * @throws ExporterError what ends the load as a whole: no such project or run, `token_refused`, `network`, `disk`,
- *   `interrupted`
+ * Loads the runs of an archive that the target doesn't have whole, after it has made sure that no points would fall
+ * together. Connects the target, but leaves it open.
+ * @throws ExporterError what ends the load as a whole: no such project or run, `step_collision`, `token_refused`,
+ *   `network`, `disk`, `interrupted`
  */
 export async function loadArchive(options: LoadOptions): Promise<LoadResult> {
-  const { progress = silentProgress, logger = silentLogger, archive, target } = options;
+  const { progress = silentProgress, logger = silentLogger, target } = options;
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const settled = { ...options, progress, logger, signal };
   const result = emptyResult();
-  const projects = chooseProjects(archive.projects(), options.projects);
+  const damaged = (projectId: string, run: string, error: unknown) => {
+    result.runs++;
+    result.failed++;
+    options.errorReport?.record(projectId, run, failureOf(error));
+    logger.error(`${projectId}, run ${run}: ${messageOf(error)}`);
+  };
+  const { projects, missing } = await selectRuns({ ...options, signal, onDamaged: damaged });
+  for (const { runs } of projects) result.runs += runs.length;
   await target.connect();
-  const missing = new Set(options.runs);
-  for (const project of projects) await loadProject(project, settled, result, stop, missing);
-  if (missing.size > 0) reportMissing([...missing], projects, settled, result);
+  const { steps, digests } = await planSteps(projects, { ...options, signal });
+  throwIfColliding(steps, options.onStepCollision);
+  result.stepMultiplier = steps.multiplier.toString();
+  const settled = { ...options, stepMultiplier: steps.multiplier, progress, logger, signal };
+  for (const project of projects) await loadProject(project, digests, settled, result, stop);
+  if (missing.length > 0) reportMissing(missing, projects, settled, result);
   return result;
 }
 
 function emptyResult(): LoadResult {
-  const counts = { runs: 0, loaded: 0, completed: 0, skipped: 0, changed: 0, foreign: 0, failed: 0, partial: 0 };
-  return { ...counts, alterations: 0, alterationsByCode: {} };
+  const counts = { runs: 0, loaded: 0, completed: 0, updated: 0, skipped: 0, rescaled: 0, foreign: 0 };
+  return { ...counts, failed: 0, partial: 0, alterations: 0, alterationsByCode: {}, stepMultiplier: '1' };
 }
 
-function chooseProjects(all: ArchiveProject[], wanted: readonly string[] | undefined): ArchiveProject[] {
-  if (!wanted) return all;
-  const unknown = wanted.find((id) => !all.some((project) => project.projectId === id));
-  if (unknown === undefined) return all.filter(({ projectId }) => wanted.includes(projectId));
-  throw new ExporterError('usage', `The archive has no project '${unknown}'.`, {
-    hint: `It has: ${all.map(({ projectId }) => projectId).join(', ')}.`,
-  });
-}
-
-function reportMissing(missing: string[], projects: ArchiveProject[], options: Settled, result: LoadResult): void {
+function reportMissing(
+  missing: readonly string[],
+  projects: readonly SelectedProject[],
+  options: Settled,
+  result: LoadResult,
+): void {
   for (const runId of missing) {
     const error = new ExporterError('not_found', `The archive has no run '${runId}'.`);
     if (result.runs === 0 && missing.length === 1) throw error;
     result.runs++;
     result.failed++;
-    options.errorReport?.record(projects[0]?.projectId ?? '', runId, failureOf(error));
+    options.errorReport?.record(projects[0]?.project.projectId ?? '', runId, failureOf(error));
     options.logger.error(error.message);
   }
 }
 
-interface SelectedRun {
-  run: ArchiveRun;
-  info: RunInfo;
-}
-
 async function loadProject(
-  project: ArchiveProject,
+  { project: { projectId }, runs, others }: SelectedProject,
+  digests: ReadonlyMap<ArchiveRun, string>,
   options: Settled,
   result: LoadResult,
   stop: AbortController,
-  missing: Set<string>,
 ): Promise<void> {
   const { progress, logger, concurrency } = options;
-  const { projectId } = project;
-  progress.project(projectId);
-  const { selected, others } = await readProject(project, options, result, missing);
-  progress.project(projectId, selected.length);
-  const ordered = parentsFirst(selected, ({ runId }) =>
+  progress.project(projectId, runs.length);
+  const ordered = parentsFirst(runs, ({ runId }) =>
     logger.warn(`${projectId}: the forks of run ${runId} lead back to itself; it is loaded without its parent`),
   );
   const targetIds = new Map<string, string>();
@@ -126,7 +140,7 @@ async function loadProject(
     try {
       if (one.parent) await settled.get(one.parent)?.promise;
       throwIfAborted(options.signal);
-      await loadOne(one, others, targetIds, options, result);
+      await loadOne(one, digests.get(one.run), others, targetIds, options, result);
     } catch (error) {
       // One failing stops the others at once, so that nothing goes on behind the error's back.
       stop.abort(error);
@@ -137,51 +151,9 @@ async function loadProject(
   });
 }
 
-/** The runs to be loaded, and the others of the project by id: a parent may be among them. */
-async function readProject(
-  project: ArchiveProject,
-  options: Settled,
-  result: LoadResult,
-  missing: Set<string>,
-): Promise<{ selected: SelectedRun[]; others: Map<string, ArchiveRun> }> {
-  const selected: SelectedRun[] = [];
-  const others = new Map<string, ArchiveRun>();
-  /** Run id to disk name. */
-  const seen = new Map<string, string>();
-  const damaged = (runId: string, error: unknown) => {
-    result.runs++;
-    result.failed++;
-    options.progress.runFinished(runId, 'failed');
-    options.errorReport?.record(project.projectId, runId, failureOf(error));
-    options.logger.error(`${project.projectId}, run ${runId}: ${messageOf(error)}`);
-  };
-  for await (const run of options.archive.runs(project, damaged)) {
-    throwIfAborted(options.signal);
-    if (options.runs && !options.runs.includes(run.runId)) {
-      others.set(run.runId, run);
-      continue;
-    }
-    missing.delete(run.runId);
-    try {
-      if (seen.has(run.runId)) throw repeatedRun(run, seen.get(run.runId)!);
-      selected.push({ run, info: await readKnownInfo(run) });
-      seen.set(run.runId, run.diskName);
-      result.runs++;
-    } catch (error) {
-      damaged(run.runId, error);
-    }
-  }
-  return { selected, others };
-}
-
-function repeatedRun({ runId, diskName, project }: ArchiveRun, first: string): ExporterError {
-  return new ExporterError('archive', `The files ${diskName}… hold the run ${runId} once more: ${first}… are loaded.`, {
-    hint: `Remove one of the two from ${project.directory}.`,
-  });
-}
-
 async function loadOne(
   { run, info, parent }: OrderedRun<ArchiveRun>,
+  digest: string | undefined,
   others: Map<string, ArchiveRun>,
   targetIds: Map<string, string>,
   options: Settled,
@@ -194,6 +166,7 @@ async function loadOne(
   try {
     const load = await loadRun(run, info, {
       ...options,
+      ...(digest === undefined ? {} : { digest }),
       parent: parent ? requireParent(parent.info, targetIds) : await outsideParent(info, others, options),
       onTargetId: (id) => targetIds.set(runId, id),
     });
@@ -239,7 +212,7 @@ function count(load: RunLoad, result: LoadResult): void {
   } else {
     result[load.outcome]++;
   }
-  if (load.outcome === 'skipped' && (load.found === 'changed' || load.found === 'foreign')) result[load.found]++;
+  if (load.outcome === 'skipped' && (load.found === 'rescaled' || load.found === 'foreign')) result[load.found]++;
   for (const { code, count: times } of load.alterations) {
     result.alterations += times;
     result.alterationsByCode[code] = (result.alterationsByCode[code] ?? 0) + times;
@@ -253,8 +226,8 @@ function tell(shown: string, { outcome, found, failures, alterations }: RunLoad,
   for (const { attributePath, message, code, count: times } of alterations) {
     logger.info(`${shown}, ${attributePath ?? 'run'}: ${message} (${code}, ${times})`);
   }
-  if (found === 'changed') {
-    logger.warn(`${shown}: skipped; it was loaded before, with other content or another step multiplier`);
+  if (found === 'rescaled') {
+    logger.warn(`${shown}: skipped; it was loaded before with another step multiplier`);
   } else if (found === 'foreign') {
     logger.warn(`${shown}: skipped; a run of this name is there that another program made`);
   } else {
@@ -263,7 +236,7 @@ function tell(shown: string, { outcome, found, failures, alterations }: RunLoad,
 }
 
 function outcomeOf({ outcome }: RunLoad): 'done' | 'skipped' | 'partial' {
-  return outcome === 'loaded' || outcome === 'completed' ? 'done' : outcome;
+  return outcome === 'skipped' || outcome === 'partial' ? outcome : 'done';
 }
 
 /** What concerns every run. */

@@ -89,6 +89,8 @@ const OPTIONS: Record<string, string[]> = {
     '-d, --data-path',
     '-f, --files-path',
     '--step-multiplier',
+    '--on-step-collision',
+    '--dry-run',
     '--name-prefix',
     '--mlflow-tracking-uri',
     '--concurrency',

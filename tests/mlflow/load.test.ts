@@ -144,7 +144,7 @@ test('children name their parents, however deep; a circle is broken', async (t) 
   assert.equal([parentOf('hen'), parentOf('egg')].filter((name) => name !== undefined).length, 1);
 });
 
-test('a second load skips, a selection loads only that, and a changed archive is told', async (t) => {
+test('a second load skips, a selection loads only that, and a changed run is replaced', async (t) => {
   const folder = await tempFolder(t);
   const data = join(folder, 'data');
   await writeArchive(data, [sampleRun(PROJECT, 'root', []), fork('child', 'root'), fork('other', 'root')]);
@@ -156,10 +156,15 @@ test('a second load skips, a selection loads only that, and a changed archive is
   assert.equal(loaded.get('child')?.tags['mlflow.parentRunId'], loaded.get('root')?.id, 'loaded by an earlier call');
 
   await writeArchive(data, [sampleRun(PROJECT, 'root', [floats('new', line(3, 1))])]);
-  const { result, warnings } = await load(folder, 'again');
-  assert.deepEqual([result.skipped, result.changed], [3, 1]);
-  assert.match(warnings.join(), /run root: skipped; it was loaded before, with other content/);
-  assert.deepEqual(await loadCounts(folder, 'again', { stepMultiplier: 10n }), { runs: 3, skipped: 3, changed: 3 });
+  assert.deepEqual(await loadCounts(folder, 'again'), { runs: 3, updated: 1, skipped: 2 });
+  const replaced = await activeRuns('again');
+  assert.equal(replaced.size, 3, 'never two copies');
+  assert.equal(replaced.get('root')?.metrics.new?.length, 3);
+  assert.notEqual(replaced.get('root')?.id, loaded.get('root')?.id);
+  assert.deepEqual(await loadCounts(folder, 'again'), { runs: 3, skipped: 3 });
+  const { result, warnings } = await load(folder, 'again', { stepMultiplier: 10n });
+  assert.deepEqual([result.skipped, result.rescaled], [3, 3]);
+  assert.match(warnings.join(), /run root: skipped; it was loaded before with another step multiplier/);
 
   await assert.rejects(load(folder, 'again', { projects: ['ws/none'] }), { code: 'usage' });
   await assert.rejects(load(folder, 'again', { runs: ['none'] }), { code: 'not_found' });
@@ -169,7 +174,8 @@ test('a second load skips, a selection loads only that, and a changed archive is
 
 /** The counts that aren't zero. */
 async function loadCounts(folder: string, prefix: string, options: Partial<LoadOptions> = {}) {
-  const { alterations: _, alterationsByCode: __, ...counts } = (await load(folder, prefix, options)).result;
+  const { result } = await load(folder, prefix, options);
+  const { alterations: _, alterationsByCode: __, stepMultiplier: ___, ...counts } = result;
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
 }
 

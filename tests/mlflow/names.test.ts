@@ -156,7 +156,7 @@ test('what a name goes through is foreseen', () => {
     ['c:d', 'string'],
   ]);
   const list = new AlterationList();
-  foresee(list, survey, runKeys(survey, false), { fileStore: false, stepMultiplier: 1n });
+  foresee(list, runKeys(survey, false), { survey, fileStore: false, stepMultiplier: 1n });
   assert.deepEqual(
     list.all.map(({ code, attributePath }) => [code, attributePath]),
     [

@@ -532,7 +532,7 @@ test('a run is found again: whole, changed, half, foreign or not at all', async 
   const second = await connect(t, 'found');
   assert.deepEqual(await second.find(whole.info, content), { id, state: 'whole' });
   assert.deepEqual(await second.find(whole.info, { ...content, digest: 'd2' }), { id, state: 'changed' });
-  assert.deepEqual(await second.find(whole.info, { ...content, stepMultiplier: 10n }), { id, state: 'changed' });
+  assert.deepEqual(await second.find(whole.info, { ...content, stepMultiplier: 10n }), { id, state: 'rescaled' });
   assert.deepEqual(await second.find(half.info, content), { id: halfRun.id, state: 'half' });
   assert.deepEqual(await second.find(unnamed.info, content), { id: made.run.info.run_id, state: 'foreign' });
   assert.equal(await second.find(foreign.info, content), undefined, 'of the same name, in another experiment');
@@ -550,6 +550,32 @@ test('a run is found again: whole, changed, half, foreign or not at all', async 
   for (const run of runs.filter(({ lifecycle, name }) => lifecycle === 'active' && name !== `fo"rei'gn`)) {
     assert.equal(run.metrics.m?.length, 2500, run.name);
   }
+});
+
+test('a run of other content stays until the new one is whole, and of two loads at once one goes on', async (t) => {
+  const series = (value: number) => floats('m', [['0', 1, value]]);
+  const first = await send(await connect(t, 'replaced'), sampleRun('ws/p', 'r', [series(1)]));
+  const target = await connect(t, 'replaced');
+  const changed = sampleRun('ws/p', 'r', [series(2)]);
+  // Ended before its end: the old run is all there is, and both are there.
+  await send(target, changed, { digest: 'd2' }, 1);
+  const active = async () =>
+    (await read('replaced')).flatMap(({ runs }) => runs.filter((one) => one.lifecycle === 'active'));
+  assert.deepEqual((await active()).map(({ status }) => status).sort(), ['FINISHED', 'RUNNING']);
+  const next = await connect(t, 'replaced');
+  assert.equal((await next.find(changed.info, { digest: 'd2', stepMultiplier: 1n }))?.state, 'half');
+  const second = await send(next, changed, { digest: 'd2' });
+  assert.notEqual(second.id, first.id);
+  const [only, ...others] = await active();
+  assert.deepEqual([only?.id, only?.metrics.m?.[0]?.[2], others.length], [second.id, '2.0', 0]);
+
+  // Two that begin at the same time.
+  const rivals = await Promise.all([connect(t, 'rivals'), connect(t, 'rivals')]);
+  const sent = await Promise.allSettled(rivals.map((rival) => send(rival, sampleRun('ws/p', 'r', [series(3)]))));
+  assert.ok(sent.some(({ status }) => status === 'fulfilled'));
+  const left = (await read('rivals')).flatMap(({ runs }) => runs.filter((one) => one.lifecycle === 'active'));
+  assert.equal(left.length, 1, 'one copy');
+  assert.equal(left[0]?.status, 'FINISHED');
 });
 
 test('a half run is made anew where the server does not tell its store', async (t) => {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ExporterError } from '../../model/errors.ts';
 import type { TargetName, TargetSettings } from '../../targets/registry.ts';
+import type { CollisionPolicy } from '../../targets/step-collisions.ts';
 import type { Bind, CliContext } from '../context.ts';
 import { createErrorReport } from '../error-report.ts';
 import { EXIT } from '../errors.ts';
@@ -12,6 +13,7 @@ import * as shared from '../options.ts';
 import { withProgress } from '../progress.ts';
 import { packageVersion } from '../version.ts';
 
+const POLICIES = ['stop', 'keep-first', 'keep-last'] as const satisfies readonly CollisionPolicy[];
 /** The targets of the registry, which is too heavy to load for a help text. */
 export const LOADERS = ['mlflow'] as const satisfies readonly TargetName[];
 const DEFAULT_CONCURRENCY = 4;
@@ -23,7 +25,9 @@ interface LoadOptions extends shared.CommonOptions {
   runs: string[];
   dataPath: string;
   filesPath: string;
-  stepMultiplier: bigint;
+  stepMultiplier: bigint | 'auto';
+  onStepCollision: CollisionPolicy;
+  dryRun: boolean;
   namePrefix?: string;
   mlflowTrackingUri?: string;
   concurrency: number;
@@ -35,8 +39,13 @@ interface LoadOptions extends shared.CommonOptions {
 const EXAMPLES = [
   ['Into an MLflow server', 'neptune-exporter load --loader mlflow --mlflow-tracking-uri "http://localhost:5000"'],
   ['Into a local MLflow database', 'neptune-exporter load --loader mlflow --mlflow-tracking-uri sqlite:///mlflow.db'],
+  [
+    'What would be made, altered and skipped, without sending anything',
+    'neptune-exporter load --loader mlflow --mlflow-tracking-uri "http://localhost:5000" --dry-run',
+  ],
   ['Only two runs', 'neptune-exporter load --loader mlflow -r "RUN-123" -r "RUN-456"'],
   ['Steps with three decimals become whole numbers', 'neptune-exporter load --loader mlflow --step-multiplier 1000'],
+  ['As exact as the steps are', 'neptune-exporter load --loader mlflow --step-multiplier auto'],
 ] as const;
 
 /** The command `load`. */
@@ -54,10 +63,22 @@ export function loadCommand(bind: Bind): Command {
   shared.addFilesPath(command, 'folder of the downloaded files');
   command
     .addOption(
-      new Option('--step-multiplier <n>', 'target step = Neptune step times this whole number')
+      new Option(
+        '--step-multiplier <n>',
+        'target step = Neptune step times this whole number; auto: the smallest power of ten that makes all steps whole',
+      )
         .default(1n, '1')
-        .argParser(shared.positiveInteger),
+        .argParser((value) => (value.toLowerCase() === 'auto' ? 'auto' : shared.positiveInteger(value))),
     )
+    .addOption(
+      new Option(
+        '--on-step-collision <policy>',
+        `what becomes of points of a series that fall on one step: ${POLICIES.join(', ')}`,
+      )
+        .default('stop')
+        .argParser(shared.choice(POLICIES)),
+    )
+    .option('--dry-run', 'send nothing: say what would be made, altered and skipped', false)
     .option('--name-prefix <text>', 'begins the names of what is made at the target')
     .option('--mlflow-tracking-uri <uri>', 'MLflow server, folder or sqlite:///file; else MLFLOW_TRACKING_URI is used')
     .addOption(
@@ -90,23 +111,37 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
   const { loadArchive } = await import('../../transfer/load.ts');
   const target = createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
   const started = performance.now();
-  terminal.line(`Loading ${archive.dataPath} into ${target.address}.`);
+  terminal.line(`${options.dryRun ? 'Planning to load' : 'Loading'} ${archive.dataPath} into ${target.address}.`);
   if (models) terminal.line('Only runs are loaded: the models in this folder, and their versions, are not.');
   try {
     const live = terminal.live && options.progress;
+    const chosen = {
+      archive,
+      target,
+      ...(options.projectIds.length > 0 ? { projects: options.projectIds } : {}),
+      ...(options.runs.length > 0 ? { runs: options.runs } : {}),
+      stepMultiplier: options.stepMultiplier,
+      onStepCollision: options.onStepCollision,
+      signal,
+    };
+    if (options.dryRun) {
+      const { planLoad } = await import('../../transfer/load-plan.ts');
+      const { isFeasible, planJson, planLines } = await import('../plan-report.ts');
+      const plan = await withProgress({ terminal, verb: 'planning', live }, (progress) =>
+        planLoad({ ...chosen, progress }),
+      );
+      if (options.json) terminal.result(planJson(plan, target.address));
+      else terminal.result(planLines(plan, target.address, target.valueNotes).join('\n'));
+      return isFeasible(plan, options.onStepCollision === 'stop') ? EXIT.ok : EXIT.incomplete;
+    }
     const result = await withProgress({ terminal, verb: 'loading', live }, (progress) =>
       loadArchive({
-        archive,
+        ...chosen,
         filesPath: resolve(options.filesPath),
-        target,
-        ...(options.projectIds.length > 0 ? { projects: options.projectIds } : {}),
-        ...(options.runs.length > 0 ? { runs: options.runs } : {}),
-        stepMultiplier: options.stepMultiplier,
         concurrency: options.concurrency,
         progress,
         errorReport: errors,
         logger: log,
-        signal,
       }),
     );
     const report: LoadReport = {

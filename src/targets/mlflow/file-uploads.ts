@@ -17,6 +17,8 @@ import { artifactFileName } from './names.ts';
 interface FileUploadsOptions {
   artifacts: ArtifactStore;
   filesDirectory: string;
+  /** As OpenOptions.locate. */
+  locate?: ((path: string) => Promise<string>) | undefined;
   /** By their paths below `filesDirectory`. */
   expected: ReadonlyMap<string, ExpectedFile>;
   /** Attributes whose missing files are reported already. */
@@ -71,7 +73,7 @@ export class FileUploads {
     folder: string,
     taken: Set<string>,
   ): Promise<void> {
-    const { alterations, failures, failedAttributes, filesDirectory } = this.#options;
+    const { alterations, failures, failedAttributes } = this.#options;
     if (file === null) {
       if (!failedAttributes.has(attribute)) {
         alterations.add('file_absent', attribute, 'The archive has no file for it, and does not say why.');
@@ -79,7 +81,7 @@ export class FileUploads {
       return;
     }
     try {
-      const source = localPath(filesDirectory, file);
+      const source = await this.#localPath(file);
       const status = await stat(source).catch(() => undefined);
       if (status?.isDirectory()) await this.#set(attribute, file, folder);
       else if (status?.isFile()) await this.#put(attribute, file, folder, taken);
@@ -92,11 +94,11 @@ export class FileUploads {
 
   /** Uploads the files of a set: those that the archive tells of; all of the folder where it tells of none. */
   async #set(attribute: string, directory: string, folder: string): Promise<void> {
-    const { expected, filesDirectory } = this.#options;
+    const { expected } = this.#options;
     const known = new Set([...expected.keys()].filter((path) => path.startsWith(`${directory}/`)));
     await this.#folder(attribute, directory, folder, known);
     for (const path of known) {
-      const source = localPath(filesDirectory, path);
+      const source = await this.#localPath(path);
       if (!(await stat(source).catch(() => undefined))?.isFile()) {
         throw new ExporterError('not_found', `The file ${source} is not there.`);
       }
@@ -105,7 +107,7 @@ export class FileUploads {
 
   async #folder(attribute: string, directory: string, folder: string, known: ReadonlySet<string>): Promise<void> {
     const taken = new Set<string>();
-    const entries = await readdir(join(this.#options.filesDirectory, directory), { withFileTypes: true });
+    const entries = await readdir(await this.#localPath(directory), { withFileTypes: true });
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       const path = `${directory}/${entry.name}`;
@@ -118,12 +120,22 @@ export class FileUploads {
   }
 
   async #put(attribute: string, file: string, folder: string, taken: Set<string>): Promise<void> {
-    const { filesDirectory, expected, artifacts, onBytes, signal } = this.#options;
-    const source = join(filesDirectory, file);
+    const { expected, artifacts, onBytes, signal } = this.#options;
+    const source = await this.#localPath(file);
     const name = this.#name(attribute, basename(file), folder, taken);
     await checkFile(source, expected.get(file), signal);
     await artifacts.put(`${folder}/${name}`, source);
     onBytes((await stat(source)).size);
+  }
+
+  /** A path of the archive on this disk. An archive may come from anywhere: its paths must stay below its files. */
+  async #localPath(file: string): Promise<string> {
+    const { filesDirectory, locate } = this.#options;
+    const place = normalRelativePath(file);
+    if (place === undefined) {
+      throw new ExporterError('archive', `The archive names a file outside its own folder: '${file}'.`);
+    }
+    return locate ? locate(place) : join(filesDirectory, place);
   }
 
   #name(attribute: string, name: string, folder: string, taken?: Set<string>): string {
@@ -149,13 +161,4 @@ async function checkFile(source: string, expected: ExpectedFile | undefined, sig
   if ((await fileHash(source, signal)) !== expected.sha256) {
     throw new ExporterError('archive', `The file ${source} is damaged: its content is not what was exported.`);
   }
-}
-
-/** A path of the archive on this disk. An archive may come from anywhere: its paths must stay below its files. */
-function localPath(filesDirectory: string, file: string): string {
-  const place = normalRelativePath(file);
-  if (place === undefined) {
-    throw new ExporterError('archive', `The archive names a file outside its own folder: '${file}'.`);
-  }
-  return join(filesDirectory, place);
 }

@@ -5,16 +5,18 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpClient } from '../../http/client.ts';
 import { redactUrl } from '../../http/redact.ts';
+import type { SeriesType } from '../../model/attributes.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { type Logger, silentLogger } from '../../model/logger.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import { AlterationList } from '../alterations.ts';
-import type { FoundRun, OpenOptions, RunContent, Target, TargetRun } from '../target.ts';
+import type { FoundRun, OpenOptions, RunContent, RunForecast, Target, TargetRun } from '../target.ts';
 import { artifactStore } from './artifacts.ts';
 import { type Experiment, MlflowClient, MlflowError, type NewRun, type Run } from './client.ts';
 import { type LocalServer, startLocalServer } from './local-server.ts';
 import { experimentName, fullExperimentName, runKey, runKeys, runName } from './names.ts';
+import { foresee, foreseeValues } from './plan.ts';
 import { ProjectRuns } from './project-runs.ts';
 import { MlflowRun } from './run.ts';
 import { LOADED_TAG, LOADING_TAG, markOf, RUN_KEY_TAG, runOwner, runTags, runTimes } from './run-tags.ts';
@@ -48,6 +50,8 @@ const CREATE_TRIES = 3;
  */
 export class MlflowTarget implements Target {
   readonly name = 'mlflow';
+  /** Files and texts have decimal steps in their names and lines. */
+  readonly wholeSteps: ReadonlySet<SeriesType> = new Set(['float_series']);
   readonly #options: MlflowTargetOptions;
   readonly #settings: MlflowSettings;
   readonly #http: HttpClient;
@@ -99,13 +103,37 @@ export class MlflowTarget implements Target {
     this.#logger.debug(`MLflow ${version ?? 'of unknown version'}, store: ${store}`);
   }
 
+  get valueNotes(): Target['valueNotes'] {
+    const infinity = this.#fileStore
+      ? "infinities are kept: the server's file store holds them"
+      : "infinities are ±1.797e308 in MLflow's database; the series is also kept whole as CSV";
+    return { nan: 'NaN is kept as NaN', infinity };
+  }
+
+  async hasGroup(name: string): Promise<boolean> {
+    return (await this.#client().experimentByName(name)) !== undefined;
+  }
+
+  forecast(run: RunInfo, content: Parameters<Target['forecast']>[1]): RunForecast {
+    const alterations = new AlterationList();
+    const prefix = this.#options.namePrefix;
+    runTags(run, { key: '', mark: '', parent: undefined, prefix }, alterations);
+    const { survey } = content;
+    foresee(alterations, runKeys(survey, this.#fileStore), { ...content, fileStore: this.#fileStore });
+    foreseeValues(alterations, survey);
+    return { group: this.#experimentName(run), name: runName(run), alterations: alterations.all };
+  }
+
   async find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined> {
     const known = await this.#projectRuns(run.projectId);
     const own = known.own(runKey(run, this.#options.namePrefix));
-    if (own) {
-      const state = own.loaded === undefined ? 'half' : own.loaded === markOf(content) ? 'whole' : 'changed';
-      return { id: own.id, state };
-    }
+    const loaded = own.find((one) => one.loaded === markOf(content));
+    // More than one: the load that was to replace the others did not get to its end.
+    if (loaded && own.length === 1) return { id: loaded.id, state: 'whole' };
+    const half = loaded ?? own.find((one) => one.loaded === undefined);
+    if (half) return { id: half.id, state: 'half' };
+    const [other] = own;
+    if (other) return { id: other.id, state: hasContent(other.loaded, content) ? 'rescaled' : 'changed' };
     const foreign = known.foreign(this.#experimentName(run), runName(run));
     return foreign === undefined ? undefined : { id: foreign, state: 'foreign' };
   }
@@ -115,7 +143,7 @@ export class MlflowTarget implements Target {
     const experiment = await this.#experiment(run, client);
     const alterations = new AlterationList();
     const key = runKey(run, this.#options.namePrefix);
-    const before = await this.#half(run, key, experiment, options, client);
+    const { kept, replaced } = await this.#earlier(run, key, experiment, options, client);
     const { start } = runTimes(run, Date.now());
     const user = runOwner(run);
     const tags = runTags(
@@ -133,7 +161,9 @@ export class MlflowTarget implements Target {
       tags,
       ...(user === undefined ? {} : { user: storable(user) }),
     };
-    const { id, artifactUri } = before ?? (await this.#createRun(newRun, key, client));
+    const { id, artifactUri } = kept ?? (await this.#createRun(newRun, key, client));
+    const rivals = [experiment.id, ...replaced.map(({ experimentId }) => experimentId)];
+    await this.#yieldToRival(id, key, rivals, options, client);
     return new MlflowRun(id, {
       client,
       artifacts: artifactStore(artifactUri, client, sharesFolders),
@@ -142,6 +172,11 @@ export class MlflowTarget implements Target {
       options,
       keys: runKeys(options.survey, this.#fileStore),
       alterations,
+      beforeMark: async () => {
+        await this.#yieldToRival(id, key, rivals, options, client);
+        // Only now: until the new run was whole, the old one was all that there was.
+        for (const old of replaced) await client.deleteRun(old.id);
+      },
       tempFolder: join(await this.#temp(), String(this.#runs++)),
     });
   }
@@ -210,28 +245,58 @@ export class MlflowTarget implements Target {
     });
   }
 
-  /** A run that an earlier load left unfinished, if it can be gone on with; else it is deleted. */
-  async #half(
+  /**
+   * What earlier loads left of a run: one that can be gone on with, and whole ones of other content, which are to be
+   * replaced. Other halves are deleted.
+   */
+  async #earlier(
     run: RunInfo,
     key: string,
     experiment: Experiment,
     content: RunContent,
     client: MlflowClient,
-  ): Promise<Run | undefined> {
+  ): Promise<{ kept: Run | undefined; replaced: Run[] }> {
     // Listed runs may lie in another experiment; asked for again, since another loader may have been at work.
     const listed = (await this.#projectRuns(run.projectId)).own(key);
-    const fresh = await findByKey(client, [experiment.id, ...(listed ? [listed.experimentId] : [])], key);
+    const fresh = await findByKey(client, [experiment.id, ...listed.map(({ experimentId }) => experimentId)], key);
+    const mark = markOf(content);
+    const known = new Set(listed.map(({ id }) => id));
     let kept: Run | undefined;
-    for (const half of fresh) {
-      if (half.tags.has(LOADED_TAG)) {
+    const replaced: Run[] = [];
+    for (const one of fresh) {
+      const loaded = one.tags.get(LOADED_TAG);
+      if (loaded === mark && !known.has(one.id)) {
         throw new ExporterError('server', `The run ${run.runId} is there already: another load made it meanwhile.`);
       }
-      const goesOn = this.#goesOn && half.tags.get(LOADING_TAG) === markOf(content);
-      if (goesOn && half.experimentId === experiment.id && !kept) kept = half;
-      // A file store would hold its points twice, and another content may contradict what is there.
-      else await client.deleteRun(half.id);
+      const isSame = loaded === mark || (loaded === undefined && one.tags.get(LOADING_TAG) === mark);
+      // A file store would hold its points twice.
+      if (isSame && this.#goesOn && one.experimentId === experiment.id && !kept) kept = one;
+      else if (loaded !== undefined && loaded !== mark) replaced.push(one);
+      // Another content may contradict what is there.
+      else await client.deleteRun(one.id);
     }
-    return kept;
+    return { kept, replaced };
+  }
+
+  /**
+   * Two loaders may have made the run at the same time, which MLflow can't prevent: the one whose id comes first stays,
+   * and the other one goes.
+   */
+  async #yieldToRival(
+    id: string,
+    key: string,
+    experimentIds: string[],
+    content: RunContent,
+    client: MlflowClient,
+  ): Promise<void> {
+    const mark = markOf(content);
+    const copies = await findByKey(client, experimentIds, key);
+    const rival = copies.find((one) => one.id < id && one.tags.get(LOADING_TAG) === mark);
+    if (!rival) return;
+    await client.deleteRun(id);
+    throw new ExporterError('server', 'Another load makes this run at the same time, and goes on with it.', {
+      hint: 'Start this load again when the other one has ended: it finds what is missing.',
+    });
   }
 
   async #createRun(run: NewRun, key: string, client: MlflowClient): Promise<Run> {
@@ -251,6 +316,11 @@ export class MlflowTarget implements Target {
     this.#tempFolder ??= onDisk(() => mkdtemp(join(tmpdir(), 'neptune-exporter-')));
     return this.#tempFolder;
   }
+}
+
+/** True if a completion mark tells of this content, whatever the step multiplier was. */
+function hasContent(mark: string | undefined, { digest }: RunContent): boolean {
+  return mark?.endsWith(`:${digest}`) ?? false;
 }
 
 async function findByKey(client: MlflowClient, experimentIds: string[], key: string): Promise<Run[]> {

@@ -3,15 +3,19 @@
 import type { AlterationList } from '../alterations.ts';
 import type { AttributeSurvey, RunSurvey } from '../survey.ts';
 import { fractionalSteps, surveyKey } from '../survey.ts';
-import { plainName, type RunKeys } from './names.ts';
+import type { OpenOptions } from '../target.ts';
+import { homeOf, plainName, type RunKeys } from './names.ts';
+import { MAX_PARAM } from './values.ts';
 
-export interface PlanContext {
+export interface PlanContext extends Pick<OpenOptions, 'survey' | 'stepMultiplier' | 'collisions'> {
   fileStore: boolean;
-  stepMultiplier: bigint;
 }
 
 /** True if points of the series reach MLflow otherwise than they are: then the series is also kept whole as CSV. */
-export function needsCsv(series: AttributeSurvey, { fileStore, stepMultiplier }: PlanContext): boolean {
+export function needsCsv(
+  series: AttributeSurvey,
+  { fileStore, stepMultiplier }: Pick<PlanContext, 'fileStore' | 'stepMultiplier'>,
+): boolean {
   const { missingSteps, missingTimestamps, negativeTimestamps, infinities, negativeZeros } = series;
   const times = fractionalSteps(series, stepMultiplier) + missingSteps + missingTimestamps + negativeTimestamps;
   // The file store keeps values as text.
@@ -19,13 +23,13 @@ export function needsCsv(series: AttributeSurvey, { fileStore, stepMultiplier }:
 }
 
 /** Adds what the names and the points of a run go through. Values too long and files are only seen when they come. */
-export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, context: PlanContext): void {
-  for (const entry of survey.values()) {
+export function foresee(list: AlterationList, keys: RunKeys, context: PlanContext): void {
+  for (const entry of context.survey.values()) {
     const key = keys.byAttribute.get(surveyKey(entry.type, entry.path));
     if (key !== undefined && key !== entry.path) {
       const collides = key !== plainName(entry.type, entry.path);
       const reason = collides ? 'another attribute would have the same name' : 'MLflow does not take the name as it is';
-      list.add(collides ? 'key_collision' : 'renamed', entry.path, `Stored as '${key}': ${reason}.`);
+      list.add(collides ? 'key_collision' : 'renamed', entry.path, `Stored as '${key}': ${reason}.`, 1, key);
     }
     if (entry.type === 'float_series') foreseeFloats(list, entry, context);
     if (entry.type === 'string_series') {
@@ -38,8 +42,31 @@ export function foresee(list: AlterationList, survey: RunSurvey, keys: RunKeys, 
   }
 }
 
-function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { fileStore, stepMultiplier }: PlanContext): void {
-  const { path } = entry;
+/** Adds what single values go through that MLflow can't hold; a load sees these itself when they come. */
+export function foreseeValues(list: AlterationList, survey: RunSurvey): void {
+  for (const { path, type, longestText, unstorableTexts, nulls } of survey.values()) {
+    if (homeOf(type) !== 'param') continue;
+    const beginning = 'the param has its beginning, an artifact the whole';
+    if (longestText > MAX_PARAM) {
+      list.add(
+        'value_too_long',
+        path,
+        `The value has ${longestText} characters, MLflow takes ${MAX_PARAM}: ${beginning}.`,
+      );
+    } else if (unstorableTexts > 0) {
+      list.add('value_not_text', path, `The value has characters that MLflow can not hold: ${beginning}.`);
+    }
+    if (type === 'float') list.add('null_as_nan', path, 'Without a value: NaN.', nulls);
+    else list.add('null_value', path, 'Without a value: left out.', nulls);
+  }
+}
+
+function foreseeFloats(
+  list: AlterationList,
+  entry: AttributeSurvey,
+  { fileStore, stepMultiplier, collisions = 'stop' }: PlanContext,
+): void {
+  const { path, steps } = entry;
   const whole = 'the series is also kept whole as CSV';
   list.add(
     'step_truncated',
@@ -47,6 +74,11 @@ function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { fileStore
     `Steps that are not whole numbers are cut; ${whole}.`,
     fractionalSteps(entry, stepMultiplier),
   );
+  if (collisions !== 'stop') {
+    const kept = collisions === 'keep-first' ? 'first' : 'last';
+    const message = `Of points that fall on one whole step only the ${kept} is a point of the metric; ${whole}.`;
+    list.add('step_collision', path, message, steps?.collisions(stepMultiplier) ?? 0);
+  }
   list.add('step_missing', path, `Points without a step are at step 0; ${whole}.`, entry.missingSteps);
   list.add('timestamp_missing', path, `Points without a time are at 1970-01-01; ${whole}.`, entry.missingTimestamps);
   list.add('timestamp_negative', path, `Times before 1970 are at 1970-01-01; ${whole}.`, entry.negativeTimestamps);

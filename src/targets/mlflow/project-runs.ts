@@ -12,7 +12,7 @@ export interface OwnRun {
 }
 
 export class ProjectRuns {
-  readonly #own = new Map<string, OwnRun>();
+  readonly #own = new Map<string, OwnRun[]>();
   readonly #foreign = new Map<string, string>();
 
   /**
@@ -31,15 +31,16 @@ export class ProjectRuns {
         result.#foreign.set(nameKey(names.get(experimentId) ?? '', name), id);
         continue;
       }
-      const loaded = tags.get(LOADED_TAG);
-      // Should there be two, the whole one counts.
-      if (loaded !== undefined || !result.#own.has(key)) result.#own.set(key, { id, experimentId, loaded });
+      const runs = result.#own.get(key) ?? [];
+      result.#own.set(key, runs);
+      runs.push({ id, experimentId, loaded: tags.get(LOADED_TAG) });
     }
     return result;
   }
 
-  own(runKey: string): OwnRun | undefined {
-    return this.#own.get(runKey);
+  /** All copies of a run: more than one while another is on its way to replace the first. */
+  own(runKey: string): readonly OwnRun[] {
+    return this.#own.get(runKey) ?? [];
   }
 
   /** Id of a run of that name which this program didn't make. */

@@ -9,6 +9,7 @@ import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
 import { int64At, isSafeInt64, words } from '../../model/int64.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
+import { StepCollisions } from '../step-collisions.ts';
 import { isBeyondInt64, scaledMicro, wholeStepText } from '../steps.ts';
 import { type AttributeSurvey, surveyKey } from '../survey.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
@@ -23,10 +24,8 @@ import { LOADED_TAG, markOf, runStatus, runTimes } from './run-tags.ts';
 import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from './series-files.ts';
 import { Spool } from './spool.ts';
 import { codePoints, cutCodePoints, isStorable, shortHash, storable } from './text.ts';
-import { metricValueJson, paramText, stringSetText, timeText } from './values.ts';
+import { MAX_PARAM, metricValueJson, paramText, stringSetText, timeText } from './values.ts';
 
-/** Longest value of a param, in code points; MLflow cuts longer ones without a word. */
-const MAX_PARAM = 6000;
 /** Series whose points are counted at the server at once. */
 const COUNTS_AT_ONCE = 4;
 
@@ -39,6 +38,8 @@ export interface RunContext {
   keys: RunKeys;
   /** Alterations of what the run was made with. */
   alterations: AlterationList;
+  /** What has to be done before the run is marked as whole, so that there is only one of it then. */
+  beforeMark: () => Promise<void>;
   /** An own folder for what waits to be uploaded; removed at the end. */
   tempFolder: string;
 }
@@ -56,6 +57,7 @@ export class MlflowRun implements TargetRun {
   readonly #alterations: AlterationList;
   readonly #batches: LogBatches;
   readonly #files: FileUploads;
+  readonly #collisions: StepCollisions;
   readonly #series = new Map<string, OpenSeries>();
   /** By key: hashes of the archive's value and of the one sent, to check it at the end without holding it. */
   readonly #params = new Map<string, { given: string; sent: string }>();
@@ -71,12 +73,14 @@ export class MlflowRun implements TargetRun {
     for (const { code, attributePath, message, count } of options.alterations ?? []) {
       this.#alterations.add(code, attributePath, message, count);
     }
-    foresee(this.#alterations, options.survey, keys, { fileStore, stepMultiplier: options.stepMultiplier });
+    foresee(this.#alterations, keys, { ...options, fileStore });
+    this.#collisions = new StepCollisions(options.survey, options.stepMultiplier, options.collisions ?? 'stop');
     // A file store keeps a repeated point twice.
     this.#batches = new LogBatches(id, (body) => client.logBatch(body, !fileStore));
     this.#files = new FileUploads({
       artifacts: context.artifacts,
       filesDirectory: options.filesDirectory,
+      locate: options.locate,
       expected: options.files ?? new Map(),
       failedAttributes: options.failedAttributes ?? new Set(),
       artifactFolders: keys.artifactFolders,
@@ -120,6 +124,7 @@ export class MlflowRun implements TargetRun {
     await this.#uploadOwn();
     // A run that lacks something stays RUNNING, so that nobody takes it for finished.
     if (complete && this.failures.length === 0) {
+      await this.#context.beforeMark();
       await client.updateRun(this.id, runStatus(info), runTimes(info, Date.now()).end);
       await client.setTag(this.id, { key: LOADED_TAG, value: markOf(options) });
     }
@@ -198,6 +203,22 @@ export class MlflowRun implements TargetRun {
 
   async #floats(batch: FloatSeriesBatch): Promise<void> {
     const { entry, key } = this.#entry('float_series', batch.path);
+    const { fileStore, options } = this.#context;
+    let beyond = 0;
+    for (const part of this.#collisions.pass(batch)) beyond += await this.#sendPoints(entry, key, part);
+    const message =
+      'Steps beyond 64 bits at this multiplier are at the largest one; the series is also kept whole as CSV.';
+    this.#alterations.add('step_out_of_range', batch.path, message, beyond);
+    if (needsCsv(entry, { fileStore, ...options }) || beyond > 0) {
+      await this.#spool(entry, batch, () => {
+        const path = `${OWN_FOLDER}/series/${flatName(key, entry.path)}.csv`;
+        return [{ format: seriesCsv, path }];
+      });
+    }
+  }
+
+  /** Sends the points of a batch. @returns how many have a step beyond 64 bits */
+  async #sendPoints(entry: AttributeSurvey, key: string, batch: FloatSeriesBatch): Promise<number> {
     const { stepMultiplier } = this.#context.options;
     const known = this.#points.get(key) ?? { entry, count: new PointCount() };
     this.#points.set(key, known);
@@ -219,15 +240,7 @@ export class MlflowRun implements TargetRun {
       }
     }
     this.#lastCount = known.count;
-    const message =
-      'Steps beyond 64 bits at this multiplier are at the largest one; the series is also kept whole as CSV.';
-    this.#alterations.add('step_out_of_range', batch.path, message, beyond);
-    if (needsCsv(entry, { fileStore: this.#context.fileStore, stepMultiplier }) || beyond > 0) {
-      await this.#spool(entry, batch, () => {
-        const path = `${OWN_FOLDER}/series/${flatName(key, entry.path)}.csv`;
-        return [{ format: seriesCsv, path }];
-      });
-    }
+    return beyond;
   }
 
   async #texts(batch: Extract<Batch, { kind: 'string_series' | 'histogram_series' }>): Promise<void> {

@@ -2,6 +2,8 @@
 
 import type { ScalarRow } from '../../model/batches.ts';
 
+/** Longest value of a param, in code points; MLflow cuts longer ones without a word. */
+export const MAX_PARAM = 6000;
 /** JavaScript's dates end here; int64 milliseconds go further. */
 const MAX_DATE_MS = 8_640_000_000_000_000n;
 
