@@ -27,6 +27,8 @@ type Choice =
   | 'refresh'
   | 'partial'
   | 'whole'
+  /** Whole, as far as `verify --adopt` could tell. */
+  | 'adopted'
   | 'unverified'
   | 'changed'
   | 'narrower'
@@ -65,7 +67,8 @@ export async function chooseRuns(
     }
     if (choice === 'keptPartial') result.partial++;
     else result.skipped++;
-    if (choice !== 'whole') result[choice as 'changed' | 'narrower' | 'unverified' | 'accepted' | 'keptPartial']++;
+    if (choice !== 'whole' && choice !== 'adopted')
+      result[choice as 'changed' | 'narrower' | 'unverified' | 'accepted' | 'keptPartial']++;
     options.progress.runFinished(run.runId, choice === 'keptPartial' ? 'partial' : 'skipped');
   }
   tell(chosen, things, options);
@@ -94,7 +97,8 @@ async function chooseRun(run: RunRef, options: SettledOptions, result: ExportRes
   if (lost) return 'lost';
   if (changed && refresh && keeps) return 'refresh';
   if (!covers) return 'narrower';
-  return changed ? 'changed' : 'whole';
+  if (changed) return 'changed';
+  return manifest.adopted === undefined ? 'whole' : 'adopted';
 }
 
 /**
@@ -146,6 +150,11 @@ function tell(chosen: ReadonlyMap<Choice, number>, things: string, { logger, ref
   );
   say('refresh', 'Changed at the source since they were exported, and exported anew: #.', 'info');
   say('unverified', "Skipped: #. They are the official exporter's, and nobody recorded whether they are whole.");
+  say(
+    'adopted',
+    "Skipped: #. They are the official exporter's, recorded by verify --adopt: whether they hold all of the run nobody knows.",
+    'info',
+  );
   say('accepted', 'Partial, and accepted as they are: #.');
   say('lost', 'Exported anew: #. Parquet or downloaded files of theirs are lost or of another size.');
 }
