@@ -11,8 +11,11 @@ export interface CliContext {
   redactor: Redactor;
   /** Opens the log of the command; errors that end the command go there as well. Call it once the options are checked. */
   openLog(options: CommonOptions): Log;
-  /** A signal that the first Ctrl-C aborts. Call it when the work begins: until then Ctrl-C just ends the program. */
-  interruptSignal(): AbortSignal;
+  /**
+   * A signal that the first Ctrl-C aborts. Call it when the work begins: until then Ctrl-C just ends the program.
+   * @param hint what to do then, where the command doesn't go on where it stopped
+   */
+  interruptSignal(hint?: string): AbortSignal;
 }
 
 /** The work of a command. @returns the exit code */

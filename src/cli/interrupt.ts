@@ -4,8 +4,14 @@ import { ExporterError } from '../model/errors.ts';
 import { EXIT } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A signal that the first SIGINT or SIGTERM aborts with an `interrupted` error. */
-export function interruptSignal(terminal: Terminal): AbortSignal {
+/** What to do after an interruption. */
+const HINT = 'Run the same command again: it goes on where this one stopped.';
+
+/**
+ * A signal that the first SIGINT or SIGTERM aborts with an `interrupted` error.
+ * @param hint what to do then, where the command doesn't go on where it stopped
+ */
+export function interruptSignal(terminal: Terminal, hint = HINT): AbortSignal {
   const controller = new AbortController();
   const onSignal = () => {
     if (controller.signal.aborted) {
@@ -15,7 +21,7 @@ export function interruptSignal(terminal: Terminal): AbortSignal {
     terminal.line('finishing, press Ctrl-C again to stop at once');
     controller.abort(
       new ExporterError('interrupted', 'Interrupted before everything was done.', {
-        hint: 'Run the same command again: it goes on where this one stopped.',
+        hint,
       }),
     );
   };

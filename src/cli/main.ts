@@ -42,7 +42,7 @@ export async function main(args: string[]): Promise<void> {
         log.file(`neptune-exporter ${args.join(' ')}`);
         return log;
       },
-      interruptSignal: () => interruptSignal(terminal),
+      interruptSignal: (hint) => interruptSignal(terminal, hint),
     };
     exitCode = await action(options, context);
   });

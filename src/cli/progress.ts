@@ -113,10 +113,12 @@ function runsText(state: ProgressState, things: string): string {
 function flowText(state: ProgressState, now: number): string[] {
   const rate = state.rate(now);
   const left = state.left(now);
+  // Work that only moves bytes has no points to tell of.
+  const hasPoints = state.points > 0 || state.bytes === 0;
   return [
-    plural(state.points, 'point'),
+    ...(hasPoints ? [plural(state.points, 'point')] : []),
     ...(state.bytes > 0 ? [size(state.bytes)] : []),
-    `${count(rate.points)} points/s`,
+    ...(hasPoints ? [`${count(rate.points)} points/s`] : []),
     ...(rate.bytes > 0 ? [`${size(rate.bytes)}/s`] : []),
     duration(state.elapsed(now)),
     ...(left === undefined ? [] : [`about ${duration(left)} left`]),

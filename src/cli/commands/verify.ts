@@ -77,7 +77,7 @@ async function runVerify(options: VerifyOptions, context: CliContext): Promise<n
     sourceToken(options.apiToken, context);
   }
   const log = context.openLog(options);
-  const signal = context.interruptSignal();
+  const signal = context.interruptSignal('Run the same command again: it begins anew.');
   const folders = foldersOf(options);
   const [first] = folders;
   const errorReport = resolve(options.errorReportFile);
