@@ -1,41 +1,27 @@
-// The targets by name: one line each.
+// The targets by name. Loads nothing heavy: a target's code comes when one is made.
 
 import { ExporterError } from '../model/errors.ts';
-import type { Logger } from '../model/logger.ts';
-import { MlflowTarget } from './mlflow/index.ts';
+import type { CommonTargetSettings, TargetDescriptor, TargetEnvironment } from './descriptor.ts';
+import * as list from './list.ts';
 import type { Target } from './target.ts';
 
+type Listed = (typeof list)[keyof typeof list];
+/** Names of the settings that one target alone has. */
+type OwnKey<T> = T extends TargetDescriptor<infer Key> ? Key : never;
+
+export type TargetName = Listed['name'];
 /** What a user may set for a target; each takes what concerns it. */
-export interface TargetSettings {
-  /** Begins the names of what is made at the target. */
-  namePrefix?: string;
-  mlflowTrackingUri?: string;
-  /** Requests in flight at once. */
-  requests?: number;
-  userAgent?: string;
-  logger?: Logger;
-  signal?: AbortSignal;
-}
+export type TargetSettings = CommonTargetSettings & { [Key in OwnKey<Listed>]?: string };
 
-type Environment = Readonly<Record<string, string | undefined>>;
-type CreateTarget = (settings: TargetSettings, env: Environment) => Target;
-
-const TARGETS = {
-  mlflow: ({ mlflowTrackingUri: trackingUri, ...settings }: TargetSettings, env: Environment): Target =>
-    new MlflowTarget({ ...settings, env, ...(trackingUri === undefined ? {} : { trackingUri }) }),
-} satisfies Record<string, CreateTarget>;
-
-export type TargetName = keyof typeof TARGETS;
-export const TARGET_NAMES = Object.keys(TARGETS) as TargetName[];
+export const TARGETS: readonly Listed[] = Object.values(list);
+export const TARGET_NAMES: readonly TargetName[] = TARGETS.map(({ name }) => name);
 
 /**
  * Makes a target; nothing is sent before its `connect`.
  * @throws ExporterError `usage` for an unknown name or settings that can't be meant
  */
-export function createTarget(name: string, settings: TargetSettings, env: Environment): Target {
-  if (!Object.hasOwn(TARGETS, name)) {
-    throw new ExporterError('usage', `There is no loader '${name}'.`, { hint: `Loaders: ${TARGET_NAMES.join(', ')}.` });
-  }
-  const create: CreateTarget = TARGETS[name as TargetName];
-  return create(settings, env);
+export async function createTarget(name: string, settings: TargetSettings, env: TargetEnvironment): Promise<Target> {
+  const found = TARGETS.find((one) => one.name === name);
+  if (found) return found.create(settings, env);
+  throw new ExporterError('usage', `There is no loader '${name}'.`, { hint: `Loaders: ${TARGET_NAMES.join(', ')}.` });
 }

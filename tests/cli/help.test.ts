@@ -6,10 +6,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { LOADERS } from '../../src/cli/commands/load.ts';
+import { Option } from 'commander';
 import { EXPORTERS } from '../../src/cli/neptune.ts';
 import { SOURCE_NAMES } from '../../src/sources/registry.ts';
-import { TARGET_NAMES } from '../../src/targets/registry.ts';
+import { TARGETS } from '../../src/targets/registry.ts';
 import { ROOT, runCli } from '../helpers/cli.ts';
 import { tempFolder } from '../helpers/temp.ts';
 
@@ -133,9 +133,11 @@ for (const [command, options] of Object.entries(OPTIONS)) {
   });
 }
 
-test('--loader knows every target, --exporter every source', () => {
-  assert.deepEqual([...LOADERS], TARGET_NAMES);
+test('--exporter knows every source, and the settings of targets are named like their flags', () => {
   assert.deepEqual([...EXPORTERS], [...SOURCE_NAMES]);
+  for (const { options } of TARGETS) {
+    for (const [name, { flags }] of Object.entries(options)) assert.equal(new Option(flags).attributeName(), name);
+  }
 });
 
 test('the defaults of the folders', async () => {
@@ -172,7 +174,7 @@ test('--version and --help load nothing but the command line and commander', asy
     assert.equal(code, 0);
     const loaded = [...stderr.matchAll(/^loaded file:.*\/(src|node_modules)\/(.+)$/gm)].map(([, , path = '']) => path);
     assert.ok(loaded.length > 10, stderr);
-    const light = /^(?:cli\/|model\/|commander\/)/;
+    const light = /^(?:cli\/|model\/|commander\/|targets\/(?:registry|descriptor|list|[^/]+\/options)\.ts$)/;
     assert.deepEqual(
       loaded.filter((path) => !light.test(path)),
       [],

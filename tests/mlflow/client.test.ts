@@ -33,7 +33,7 @@ async function serve(t: After, status: number, body: string): Promise<{ url: str
 async function connectError(t: After, status: number, body: string): Promise<Error & { code: string; hint: string }> {
   const { url } = await serve(t, status, body);
   const env = { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '0' };
-  const target = createTarget('mlflow', { mlflowTrackingUri: url }, env);
+  const target = await createTarget('mlflow', { mlflowTrackingUri: url }, env);
   t.after(() => target.close());
   return target.connect().then(
     () => assert.fail('connect() should fail'),
@@ -64,7 +64,7 @@ test('refusals are told in words, without SQL', async (t) => {
 test('credentials and workspace go with every request, under the prefix of the address', async (t) => {
   const { url, seen } = await serve(t, 200, '{}');
   const env = { MLFLOW_TRACKING_TOKEN: 'secret', MLFLOW_WORKSPACE: 'team' };
-  const target = createTarget('mlflow', { mlflowTrackingUri: `${url}/base/` }, env);
+  const target = await createTarget('mlflow', { mlflowTrackingUri: `${url}/base/` }, env);
   t.after(() => target.close());
   await target.connect();
   assert.ok(seen.length >= 3);
@@ -74,7 +74,7 @@ test('credentials and workspace go with every request, under the prefix of the a
     assert.equal(headers['x-mlflow-workspace'], 'team');
     assert.equal(headers.origin, undefined);
   }
-  const withUser = createTarget('mlflow', { mlflowTrackingUri: 'http://me:hidden@host:1/x' }, {});
+  const withUser = await createTarget('mlflow', { mlflowTrackingUri: 'http://me:hidden@host:1/x' }, {});
   t.after(() => withUser.close());
   assert.equal(withUser.address, 'http://host:1/x');
 });

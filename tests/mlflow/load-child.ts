@@ -5,7 +5,7 @@ import { createTarget } from '../../src/targets/registry.ts';
 import { loadArchive } from '../../src/transfer/load.ts';
 
 const [data = '', filesPath = '', mlflowTrackingUri = '', namePrefix = ''] = process.argv.slice(2);
-const target = createTarget('mlflow', { mlflowTrackingUri, namePrefix }, {});
+const target = await createTarget('mlflow', { mlflowTrackingUri, namePrefix }, {});
 const archive = await openArchive(data);
 await loadArchive({ archive, filesPath, target, stepMultiplier: 1n, concurrency: 2 });
 await target.close();

@@ -81,7 +81,7 @@ async function load(folder: string, prefix: string, options: Partial<LoadOptions
   const failures: Loaded['failures'] = [];
   const warnings: string[] = [];
   const logger: Logger = { debug() {}, info() {}, error() {}, warn: (message) => warnings.push(message) };
-  const target = createTarget('mlflow', { mlflowTrackingUri: server.url, namePrefix: prefix }, {});
+  const target = await createTarget('mlflow', { mlflowTrackingUri: server.url, namePrefix: prefix }, {});
   try {
     const result = await loadArchive({
       archive: await openArchive(join(folder, 'data')),

@@ -30,7 +30,7 @@ async function connect(
   prefix: string,
   url = server.url,
 ): Promise<Target> {
-  const target = createTarget('mlflow', { mlflowTrackingUri: url, namePrefix: prefix }, {});
+  const target = await createTarget('mlflow', { mlflowTrackingUri: url, namePrefix: prefix }, {});
   t.after(() => target.close());
   await target.connect();
   return target;
@@ -654,14 +654,14 @@ test('a deleted experiment is named with the way out', async (t) => {
 });
 
 test('an address that is no MLflow, or nothing, is told', async (t) => {
-  const nobody = createTarget(
+  const nobody = await createTarget(
     'mlflow',
     { mlflowTrackingUri: 'http://127.0.0.1:9' },
     { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '0' },
   );
   t.after(() => nobody.close());
   await assert.rejects(nobody.connect(), { code: 'network' });
-  const elsewhere = createTarget('mlflow', { mlflowTrackingUri: `${server.url}/no/such/prefix` }, {});
+  const elsewhere = await createTarget('mlflow', { mlflowTrackingUri: `${server.url}/no/such/prefix` }, {});
   t.after(() => elsewhere.close());
   await assert.rejects(elsewhere.connect(), { code: 'wrong_server' });
 });

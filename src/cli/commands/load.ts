@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ExporterError } from '../../model/errors.ts';
-import type { TargetName, TargetSettings } from '../../targets/registry.ts';
+import type { TargetName } from '../../targets/registry.ts';
 import type { CollisionPolicy } from '../../targets/step-collisions.ts';
 import type { Bind, CliContext } from '../context.ts';
 import { createErrorReport } from '../error-report.ts';
@@ -11,15 +11,13 @@ import { EXIT } from '../errors.ts';
 import { type LoadReport, loadLines } from '../load-report.ts';
 import * as shared from '../options.ts';
 import { withProgress } from '../progress.ts';
-import { packageVersion } from '../version.ts';
+import { addTargetOptions, loaderOption, settingsOf, type TargetOptions } from '../target-options.ts';
 
 const POLICIES = ['stop', 'keep-first', 'keep-last'] as const satisfies readonly CollisionPolicy[];
-/** The targets of the registry, which is too heavy to load for a help text. */
-export const LOADERS = ['mlflow'] as const satisfies readonly TargetName[];
 const DEFAULT_CONCURRENCY = 4;
 const MAX_CONCURRENCY = 32;
 
-interface LoadOptions extends shared.CommonOptions {
+interface LoadOptions extends shared.CommonOptions, TargetOptions {
   loader: TargetName;
   projectIds: string[];
   runs: string[];
@@ -28,8 +26,6 @@ interface LoadOptions extends shared.CommonOptions {
   stepMultiplier: bigint | 'auto';
   onStepCollision: CollisionPolicy;
   dryRun: boolean;
-  namePrefix?: string;
-  mlflowTrackingUri?: string;
   concurrency: number;
   errorReportFile: string;
   progress: boolean;
@@ -52,11 +48,7 @@ const EXAMPLES = [
 export function loadCommand(bind: Bind): Command {
   const command = new Command('load')
     .description('Load an archive into a target. Runs that were loaded are skipped, half-loaded ones are completed.')
-    .addOption(
-      new Option('--loader <target>', `where to: ${LOADERS.join(', ')}`)
-        .argParser(shared.choice(LOADERS))
-        .makeOptionMandatory(),
-    )
+    .addOption(loaderOption('where to').makeOptionMandatory())
     .addOption(shared.manyOption('-p, --project-ids <path>', 'only this project, as workspace/project'))
     .addOption(shared.manyOption('-r, --runs <run id>', 'only this run: the exact id'));
   shared.addDataPath(command);
@@ -78,14 +70,12 @@ export function loadCommand(bind: Bind): Command {
         .default('stop')
         .argParser(shared.choice(POLICIES)),
     )
-    .option('--dry-run', 'send nothing: say what would be made, altered and skipped', false)
-    .option('--name-prefix <text>', 'begins the names of what is made at the target')
-    .option('--mlflow-tracking-uri <uri>', 'MLflow server, folder or sqlite:///file; else MLFLOW_TRACKING_URI is used')
-    .addOption(
-      new Option('--concurrency <n>', 'runs loaded at the same time')
-        .default(DEFAULT_CONCURRENCY)
-        .argParser(shared.wholeNumber(1, MAX_CONCURRENCY)),
-    );
+    .option('--dry-run', 'send nothing: say what would be made, altered and skipped', false);
+  addTargetOptions(command).addOption(
+    new Option('--concurrency <n>', 'runs loaded at the same time')
+      .default(DEFAULT_CONCURRENCY)
+      .argParser(shared.wholeNumber(1, MAX_CONCURRENCY)),
+  );
   shared.addErrorReport(command);
   shared.addLogging(command);
   shared.addNoProgress(command);
@@ -109,7 +99,7 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
   const errors = createErrorReport(options.errorReportFile, redactor.redact);
   const { createTarget } = await import('../../targets/registry.ts');
   const { loadArchive } = await import('../../transfer/load.ts');
-  const target = createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
+  const target = await createTarget(options.loader, { ...settingsOf(options), logger: log, signal }, env);
   const started = performance.now();
   terminal.line(`${options.dryRun ? 'Planning to load' : 'Loading'} ${archive.dataPath} into ${target.address}.`);
   if (models) terminal.line('Only runs are loaded: the models in this folder, and their versions, are not.');
@@ -158,13 +148,4 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
   } finally {
     await target.close();
   }
-}
-
-/** What the options say to the target; what is left out it finds in its environment variables. */
-function settingsOf({ namePrefix, mlflowTrackingUri }: LoadOptions): TargetSettings {
-  return {
-    userAgent: `neptune-exporter/${packageVersion()}`,
-    ...(namePrefix === undefined ? {} : { namePrefix }),
-    ...(mlflowTrackingUri === undefined ? {} : { mlflowTrackingUri }),
-  };
 }

@@ -1,0 +1,3 @@
+// All targets: one line each.
+
+export { mlflow } from './mlflow/options.ts';
