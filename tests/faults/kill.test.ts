@@ -6,10 +6,10 @@ import { watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { describe } from 'node:test';
-import { attribute, fileOf, seriesOf } from '../../src/demo/dataset.ts';
+import { attribute, type DemoAttribute, fileOf, seriesOf } from '../../src/demo/dataset.ts';
 import { randomFrom } from '../../src/demo/faults.ts';
 import type { DemoServer } from '../../src/demo/http-server.ts';
-import { attribute2 } from '../../src/demo/neptune2/dataset.ts';
+import { attribute2, type DemoAttribute2 } from '../../src/demo/neptune2/dataset.ts';
 import { startNeptune2DemoServer } from '../../src/demo/neptune2/server.ts';
 import { startDemoServer } from '../../src/demo/server.ts';
 import { outcome, startCli } from '../helpers/cli.ts';
@@ -29,6 +29,7 @@ const TIME = Date.UTC(2025, 5, 1);
 /** The same project after some changes: other points, files with other content, some that are new. */
 function dataOf(version: number) {
   const modified = TIME + version * 60_000;
+  const added = Array.from({ length: version + 1 }, (_, one) => one);
   const points = seriesOf(Array.from({ length: 500 }, (_, step) => [step, TIME, step * version] as const));
   const content = (index: number) => bytesOf(20_000 + version, index + version * 1000);
   return {
@@ -40,14 +41,17 @@ function dataOf(version: number) {
           'files/model',
           attribute.file(fileOf(`${index}/model-${version}.bin`, 'application/octet-stream', content(index))),
         ],
-        [`files/new-${version}`, attribute.file(fileOf(`${index}/new-${version}`, 'text/plain', `${version}`))],
+        ...added.map((one): [string, DemoAttribute] => [
+          `files/new-${one}`,
+          attribute.file(fileOf(`${index}/new-${one}`, 'text/plain', `${one}`)),
+        ]),
       ]),
     neptune2: () =>
       data2(RUNS, (index) => [
         ['sys/modification_time', attribute2.datetime(modified)],
         ['metrics/loss', attribute2.floats(points)],
         ['files/model', attribute2.file('model.bin', content(index))],
-        [`files/new-${version}`, attribute2.file('new', `${version}`)],
+        ...added.map((one): [string, DemoAttribute2] => [`files/new-${one}`, attribute2.file('new', `${one}`)]),
       ]),
   };
 }
