@@ -36,7 +36,7 @@ export interface JournalOptions {
 }
 
 /**
- * A line a file, appended when the file is whole. The journal is there from the run's beginning until its manifest says
+ * A line a file, appended when the file is whole, and a line a folder in which downloads begin. The journal is there from the run's beginning until its manifest says
  * that it is complete.
  */
 export class DownloadJournal {
@@ -44,12 +44,16 @@ export class DownloadJournal {
   readonly #byPath = new Map<string, Entry>();
   /** By folder and origin. */
   readonly #inFolder = new Map<string, Entry>();
-  /** Paths of all files that were fetched for the run, be they of no use by now. */
+  /** Paths of all files that earlier processes fetched for the run, be they of no use by now. */
   readonly paths: ReadonlySet<string>;
+  /** Folders in which earlier processes began downloads: what they left there is of no use. */
+  readonly folders: ReadonlySet<string>;
+  readonly #begun = new Set<string>();
 
-  private constructor(options: JournalOptions, entries: Entry[]) {
+  private constructor(options: JournalOptions, entries: Entry[], folders: ReadonlySet<string>) {
     this.#options = options;
     this.paths = new Set(entries.map(({ path }) => path));
+    this.folders = folders;
     for (const entry of entries) {
       if (entry.modifiedAt !== options.modifiedAt) continue;
       this.#byPath.set(entry.path, entry);
@@ -69,10 +73,9 @@ export class DownloadJournal {
       // A line that was cut by the end of its process must not swallow the next one.
       await appendFile(file, text === '' || text.endsWith('\n') ? '' : '\n');
     });
-    return new DownloadJournal(
-      options,
-      text.split('\n').flatMap((line) => parse(line) ?? []),
-    );
+    const lines = text.split('\n');
+    const entries = lines.flatMap((line) => parse(line) ?? []);
+    return new DownloadJournal(options, entries, new Set(lines.flatMap((line) => parseFolder(line) ?? [])));
   }
 
   /** The file, if an earlier process fetched just this content for just this place, and it is still there unharmed. */
@@ -99,11 +102,22 @@ export class DownloadJournal {
     return undefined;
   }
 
+  /** Takes down that a download begins in a folder, by its path below the project's files folder. */
+  begin(folder: string): void {
+    if (this.#begun.has(folder)) return;
+    this.#begun.add(folder);
+    this.#append({ folder });
+  }
+
   add(file: JournalFile, origin: string): void {
     const { modifiedAt } = this.#options;
     const entry: Entry = { ...file, origin, ...(modifiedAt === undefined ? {} : { modifiedAt }) };
+    this.#append(entry);
+  }
+
+  #append(line: Entry | { folder: string }): void {
     try {
-      appendFileSync(this.#options.file, `${JSON.stringify(entry)}\n`);
+      appendFileSync(this.#options.file, `${JSON.stringify(line)}\n`);
     } catch (error) {
       throw diskError(error);
     }
@@ -129,6 +143,16 @@ function parse(line: string): Entry | undefined {
       ...(isTextMap(details) ? { details } : {}),
       ...(typeof modifiedAt === 'number' ? { modifiedAt } : {}),
     };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder that a line of `begin` tells. */
+function parseFolder(line: string): string | undefined {
+  try {
+    const { folder } = JSON.parse(line) as Record<string, unknown>;
+    return typeof folder === 'string' && isSafeRelativePath(folder) ? folder : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 // One run on its way into the archive: its parts, its files, its failures, and at the end its manifest.
 
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findRun, journalPath } from '../archive/find-run.ts';
 import { diskName, FileNamer, type FileNames, Neptune2FileNamer, runsFolder } from '../archive/names.ts';
@@ -19,6 +19,7 @@ import type { FileType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
 import { onDisk } from '../model/disk-error.ts';
 import type { Failure } from '../model/errors.ts';
+import { DOWNLOAD_SUFFIX } from '../model/plain-name.ts';
 import type { RunRef, Selection } from '../model/runs.ts';
 import type { RemoteFile, Source } from '../sources/source.ts';
 import { DownloadJournal } from './download-journal.ts';
@@ -244,7 +245,7 @@ export class RunExport {
       counts,
       failures: this.failures,
     };
-    await onDisk(() => this.#removeUseless(fetched, files, journal.paths));
+    await onDisk(() => this.#removeUseless(fetched, files, journal));
     const replaced = { parts: writer.replaced, ...(previous?.manifest ? { manifest: previous.manifest } : {}) };
     await publishRun({ dataPath, filesPath }, manifest, replaced, () => writer.published());
     return {
@@ -257,11 +258,11 @@ export class RunExport {
     };
   }
 
-  /** Removes files that exports which ended early fetched for this run, and that are not of it. */
+  /** Removes files that exports which ended early fetched, or began to fetch, for this run, and that are not of it. */
   async #removeUseless(
     fetched: readonly ManifestFile[],
     files: readonly ManifestFile[],
-    journalled: ReadonlySet<string>,
+    journal: DownloadJournal,
   ): Promise<void> {
     const { filesPath } = this.#options;
     const { projectId, runId, scope } = this.#run;
@@ -270,7 +271,12 @@ export class RunExport {
     // Those of the earlier run stay until this one is in place.
     const used = new Set([...pathsOf(files), ...pathsOf(this.#found.previous?.manifest?.files ?? [])]);
     const folder = join(filesPath, diskName(projectId));
-    for (const path of journalled) if (!used.has(path)) await rm(join(folder, path), { force: true });
+    for (const path of journal.paths) if (!used.has(path)) await rm(join(folder, path), { force: true });
+    for (const place of journal.folders) {
+      const names = await readdir(join(folder, place)).catch(() => []);
+      for (const name of names)
+        if (name.endsWith(DOWNLOAD_SUFFIX)) await rm(join(folder, place, name), { force: true });
+    }
   }
 
   /** Leaves nothing of the run behind but downloaded files, which the next export takes over; nothing is done once it is published. */

@@ -1,6 +1,6 @@
 // Downloaded files on their way into the archive: where each goes on disk, and its row, gathered into batches.
 
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { type FileNames, POINT_NAME } from '../archive/names.ts';
 import type { ManifestFile, SkippedFile } from '../archive/types.ts';
 import type { Batch, FileRow } from '../model/batches.ts';
@@ -109,10 +109,12 @@ export class FileRows {
     check(there?.bytes);
     if (there) return there;
     const limits = { onBytes: this.#options.moved, ...(maxFileSize === undefined ? {} : { maxBytes: maxFileSize }) };
+    journal.begin(file.namedByAnswer ? place : posix.dirname(place));
     const { name, flaw, ...fetched } = await file.download(join(folder, place), limits);
     const whole = { path: file.namedByAnswer ? `${place}/${answeredName(file, name)}` : place, ...fetched };
-    // What is flawed is to be fetched again by the next export.
+    // What is flawed, or of another size than told, is to be fetched again by the next export.
     if (flaw !== undefined) return { ...whole, flaw };
+    if (sizeFailure(file, whole.bytes)) return whole;
     journal.add(whole, file.origin);
     return whole;
   }

@@ -155,7 +155,7 @@ export function againSuite<
   });
 
   test(named('a second export into the same folder is told, and the first one goes on'), async (t) => {
-    const bench = await kit.bench(t, kit.small(), { faults: [{ path: /./, fault: { kind: 'latency', ms: 100 } }] });
+    const bench = await kit.bench(t, kit.small(), { faults: [{ path: /./, fault: { kind: 'latency', ms: 400 } }] });
     const first = startCli(bench.args, { cwd: bench.folder, env: bench.env });
     const ended = outcome(first);
     // It holds the lock before it lists anything.

@@ -264,3 +264,15 @@ test('another folder of files is filled, though the run lacks only a series', as
   assert.equal((await bench.exportAll({ filesPath })).partial, 0);
   assert.equal(await readFile(join(filesPath, diskName('w/p'), 'run', 'f'), 'utf8'), 'f');
 });
+
+test('a file of another size than told is fetched again by the next export, and a download that was killed leaves nothing', async (t) => {
+  const file = (more: object) => ({ attributePath: 'f', type: 'file' as const, content: 'half', size: 8, ...more });
+  const bench = await fakeBench(t, { files: [file({})] });
+  assert.equal((await bench.exportAll()).partial, 1);
+  await writeFile(join(bench.filesPath, diskName('w/p'), 'run', 'gone.bin.download'), 'what a killed process had');
+  bench.now({ files: [file({ content: 'the file' })] });
+  assert.equal((await bench.exportAll()).partial, 0);
+  assert.deepEqual(bench.source.downloads, ['run f']);
+  assert.deepEqual(await bench.files(), { 'run/f': 'the file' });
+  assert.deepEqual(await bench.leftovers(), []);
+});
