@@ -9,8 +9,8 @@ import type { RunInfo } from '../../src/model/runs.ts';
 import { AlterationList } from '../../src/targets/alterations.ts';
 import {
   artifactFileName,
-  assignKeys,
   experimentName,
+  MAX_NAME,
   plainKey,
   plainName,
   runKey,
@@ -19,6 +19,7 @@ import {
 } from '../../src/targets/mlflow/names.ts';
 import { foresee } from '../../src/targets/mlflow/plan.ts';
 import { type RunSurvey, surveyBatch } from '../../src/targets/survey.ts';
+import { assignKeys } from '../../src/targets/unique-keys.ts';
 
 /** The check of MLflow's server (mlflow/utils/validation.py, 3.17.2). */
 function mlflowTakes(key: string): boolean {
@@ -65,7 +66,7 @@ test('any path becomes a key that MLflow takes', () => {
 });
 
 test('paths never share a key, whatever their order', () => {
-  const rules = fc.record({ nested: fc.boolean(), caseBlind: fc.boolean() });
+  const rules = fc.record({ nested: fc.boolean(), caseBlind: fc.boolean(), longest: fc.constant(MAX_NAME) });
   fc.assert(
     fc.property(fc.uniqueArray(path, { maxLength: 30 }), rules, (paths, rule) => {
       const keys = assignKeys(paths, plainKey, rule);
@@ -82,7 +83,11 @@ test('paths never share a key, whatever their order', () => {
 });
 
 test('a path that is its own key keeps it, the others get a hash', () => {
-  const keys = assignKeys(['a:b', 'a_b', 'a;b', 'free'], plainKey, { nested: false, caseBlind: false });
+  const keys = assignKeys(['a:b', 'a_b', 'a;b', 'free'], plainKey, {
+    nested: false,
+    caseBlind: false,
+    longest: MAX_NAME,
+  });
   assert.equal(keys.get('a_b'), 'a_b');
   assert.equal(keys.get('free'), 'free');
   assert.match(keys.get('a:b') ?? '', /^a_b_[0-9a-f]{8}$/);

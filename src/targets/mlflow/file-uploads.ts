@@ -1,16 +1,14 @@
 // Files of a run: finds them on disk and uploads each below the folder of its attribute.
 
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { FileRow, FileSeriesBatch } from '../../model/batches.ts';
-import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
 import { words } from '../../model/int64.ts';
-import { normalRelativePath } from '../../model/plain-name.ts';
 import type { AlterationList } from '../alterations.ts';
-import { fileHash } from '../file-hash.ts';
+import { archiveFile, checkFile, isOfOneFile } from '../archive-files.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
-import type { ExpectedFile } from '../target.ts';
+import type { ExpectedFile, OpenOptions } from '../target.ts';
 import type { ArtifactStore } from './artifacts.ts';
 import { artifactFileName } from './names.ts';
 
@@ -18,7 +16,7 @@ interface FileUploadsOptions {
   artifacts: ArtifactStore;
   filesDirectory: string;
   /** As OpenOptions.locate. */
-  locate?: ((path: string) => Promise<string>) | undefined;
+  locate?: OpenOptions['locate'] | undefined;
   /** By their paths below `filesDirectory`. */
   expected: ReadonlyMap<string, ExpectedFile>;
   /** Attributes whose missing files are reported already. */
@@ -29,13 +27,6 @@ interface FileUploadsOptions {
   failures: Failure[];
   onBytes: (count: number) => void;
   signal: AbortSignal;
-}
-
-const OF_ONE_FILE = ['not_found', 'server', 'wrong_server', 'archive', 'unsupported'];
-
-/** Whether an error of an upload concerns that file only; all others end the run. */
-export function isOfOneFile(error: unknown): boolean {
-  return error instanceof ExporterError && OF_ONE_FILE.includes(error.code);
 }
 
 export class FileUploads {
@@ -81,7 +72,7 @@ export class FileUploads {
       return;
     }
     try {
-      const source = await this.#localPath(file);
+      const source = await archiveFile(this.#options, file);
       const status = await stat(source).catch(() => undefined);
       if (status?.isDirectory()) await this.#set(attribute, file, folder);
       else if (status?.isFile()) await this.#put(attribute, file, folder, taken);
@@ -98,7 +89,7 @@ export class FileUploads {
     const known = new Set([...expected.keys()].filter((path) => path.startsWith(`${directory}/`)));
     await this.#folder(attribute, directory, folder, known);
     for (const path of known) {
-      const source = await this.#localPath(path);
+      const source = await archiveFile(this.#options, path);
       if (!(await stat(source).catch(() => undefined))?.isFile()) {
         throw new ExporterError('not_found', `The file ${source} is not there.`);
       }
@@ -107,7 +98,7 @@ export class FileUploads {
 
   async #folder(attribute: string, directory: string, folder: string, known: ReadonlySet<string>): Promise<void> {
     const taken = new Set<string>();
-    const entries = await readdir(await this.#localPath(directory), { withFileTypes: true });
+    const entries = await readdir(await archiveFile(this.#options, directory), { withFileTypes: true });
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       const path = `${directory}/${entry.name}`;
@@ -121,21 +112,11 @@ export class FileUploads {
 
   async #put(attribute: string, file: string, folder: string, taken: Set<string>): Promise<void> {
     const { expected, artifacts, onBytes, signal } = this.#options;
-    const source = await this.#localPath(file);
+    const source = await archiveFile(this.#options, file);
     const name = this.#name(attribute, basename(file), folder, taken);
     await checkFile(source, expected.get(file), signal);
     await artifacts.put(`${folder}/${name}`, source);
     onBytes((await stat(source)).size);
-  }
-
-  /** A path of the archive on this disk. An archive may come from anywhere: its paths must stay below its files. */
-  async #localPath(file: string): Promise<string> {
-    const { filesDirectory, locate } = this.#options;
-    const place = normalRelativePath(file);
-    if (place === undefined) {
-      throw new ExporterError('archive', `The archive names a file outside its own folder: '${file}'.`);
-    }
-    return locate ? locate(place) : join(filesDirectory, place);
   }
 
   #name(attribute: string, name: string, folder: string, taken?: Set<string>): string {
@@ -145,20 +126,5 @@ export class FileUploads {
       this.#options.alterations.add('file_renamed', attribute, message);
     }
     return stored;
-  }
-}
-
-/** Before anything of it is sent: a damaged file must not take the place of a whole one. @throws ExporterError `archive` */
-async function checkFile(source: string, expected: ExpectedFile | undefined, signal: AbortSignal): Promise<void> {
-  if (!expected) return;
-  const { size } = await onDisk(() => stat(source));
-  if (size !== expected.bytes) {
-    throw new ExporterError(
-      'archive',
-      `The file ${source} is damaged: it has ${size} bytes, exported were ${expected.bytes}.`,
-    );
-  }
-  if ((await fileHash(source, signal)) !== expected.sha256) {
-    throw new ExporterError('archive', `The file ${source} is damaged: its content is not what was exported.`);
   }
 }

@@ -12,6 +12,7 @@ import { type Logger, silentLogger } from '../../model/logger.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import { AlterationList } from '../alterations.ts';
 import type { FoundRun, OpenOptions, RunContent, RunForecast, Target, TargetRun } from '../target.ts';
+import { storable } from '../text.ts';
 import { artifactStore } from './artifacts.ts';
 import { type Experiment, MlflowClient, MlflowError, type NewRun, type Run } from './client.ts';
 import { type LocalServer, startLocalServer } from './local-server.ts';
@@ -21,7 +22,6 @@ import { ProjectRuns } from './project-runs.ts';
 import { MlflowRun } from './run.ts';
 import { LOADED_TAG, LOADING_TAG, markOf, RUN_KEY_TAG, runOwner, runTags, runTimes } from './run-tags.ts';
 import { type Environment, type MlflowSettings, readSettings } from './settings.ts';
-import { storable } from './text.ts';
 
 export interface MlflowTargetOptions {
   /** As `MLFLOW_TRACKING_URI`, before which it goes. */

@@ -4,7 +4,8 @@ import type { AttributeType } from '../../model/attributes.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import type { RunSurvey } from '../survey.ts';
 import { surveyKey } from '../survey.ts';
-import { cutWithHash, shortHash, storable } from './text.ts';
+import { cutWithHash, shortHash, storable } from '../text.ts';
+import { assignKeys, parentFolders } from '../unique-keys.ts';
 
 /** Longest key of a param, metric or tag (MLflow), and longest name of an experiment or run that every database takes. */
 export const MAX_NAME = 250;
@@ -40,69 +41,6 @@ export function plainKey(path: string): string {
   return key.length > MAX_NAME ? plainKey(key.slice(0, MAX_NAME)) : key;
 }
 
-export interface KeyRules {
-  /** The file store can't hold both `a` and `a/b`: one is a file, the other needs a folder. */
-  nested: boolean;
-  /** Names that differ only in case count as one, as they are on many disks. */
-  caseBlind: boolean;
-}
-
-/**
- * Gives each path a key of its own. Where several paths would have one key, a path that is its own key keeps it, and
- * the others end with `_` and a hash of their path. Depends on the set of paths only, not on their order.
- */
-export function assignKeys(
-  paths: Iterable<string>,
-  plain: (path: string) => string,
-  rules: KeyRules,
-): Map<string, string> {
-  const fold = (key: string) => (rules.caseBlind ? key.toLowerCase() : key);
-  const groups = new Map<string, string[]>();
-  for (const path of new Set(paths)) {
-    const key = fold(plain(path));
-    const group = groups.get(key);
-    if (group) group.push(path);
-    else groups.set(key, [path]);
-  }
-  const folders = rules.nested ? parentFolders(groups.keys()) : new Set<string>();
-  const assigned = new Map<string, string>();
-  const taken = new Set<string>();
-  const crowded: string[] = [];
-  for (const [key, group] of groups) {
-    const keeper = folders.has(key) ? undefined : group.length === 1 ? group[0] : identical(group, plain);
-    if (keeper !== undefined) {
-      assigned.set(keeper, plain(keeper));
-      taken.add(key);
-    }
-    for (const path of group) if (path !== keeper) crowded.push(path);
-  }
-  for (const path of crowded.sort()) {
-    let key = '';
-    for (let digits = 8; key === '' || taken.has(fold(key)) || folders.has(fold(key)); digits += 8) {
-      key = `${plain(path).slice(0, MAX_NAME - digits - 1)}_${shortHash(path, digits)}`;
-    }
-    assigned.set(path, key);
-    taken.add(fold(key));
-  }
-  return assigned;
-}
-
-/** With case folded, several paths may be their own keys: the first in order keeps it. */
-function identical(group: string[], plain: (path: string) => string): string | undefined {
-  return group.filter((path) => plain(path) === path).sort()[0];
-}
-
-function parentFolders(keys: Iterable<string>): Set<string> {
-  const folders = new Set<string>();
-  for (const key of keys) {
-    for (let at = key.lastIndexOf('/'); at > 0; at = key.lastIndexOf('/', at - 1)) {
-      if (folders.has(key.slice(0, at))) break;
-      folders.add(key.slice(0, at));
-    }
-  }
-  return folders;
-}
-
 /** The keys of a run's attributes, by `surveyKey`, and all folders that artifacts of the run make. */
 export interface RunKeys {
   byAttribute: Map<string, string>;
@@ -123,13 +61,14 @@ export function runKeys(survey: RunSurvey, fileStore: boolean): RunKeys {
     identities.set(surveyKey(type, path), identity);
     paths[kind].push(identity);
   }
-  const rules = { nested: fileStore, caseBlind: false };
+  const rules = { nested: fileStore, caseBlind: false, longest: MAX_NAME };
   const keys: Record<HomeKind, Map<string, string>> = {
     param: assignKeys(paths.param, plainKey, rules),
     metric: assignKeys(paths.metric, plainKey, rules),
     artifact: assignKeys(paths.artifact, (identity) => plainFolder(artifacts.get(identity)!), {
       nested: false,
       caseBlind: true,
+      longest: MAX_NAME,
     }),
   };
   const byAttribute = new Map<string, string>();

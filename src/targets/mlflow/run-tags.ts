@@ -3,9 +3,9 @@
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
 import type { RunContent } from '../target.ts';
+import { codePoints, cutCodePoints, storable } from '../text.ts';
 import type { Tag } from './client.ts';
 import { fullExperimentName, fullRunName, MAX_NAME } from './names.ts';
-import { codePoints, cutCodePoints, storable } from './text.ts';
 import { pythonFloat, stringSetText } from './values.ts';
 
 /** Tag that says which run of an archive this is; written when the run is made. */

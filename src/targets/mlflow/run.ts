@@ -9,13 +9,15 @@ import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
 import { int64At, isSafeInt64, words } from '../../model/int64.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
+import { isOfOneFile } from '../archive-files.ts';
 import { StepCollisions } from '../step-collisions.ts';
 import { isBeyondInt64, scaledMicro, wholeStepText } from '../steps.ts';
 import { type AttributeSurvey, surveyKey } from '../survey.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
+import { codePoints, cutCodePoints, isStorable, shortHash, storable } from '../text.ts';
 import type { ArtifactStore } from './artifacts.ts';
 import type { MlflowClient } from './client.ts';
-import { FileUploads, isOfOneFile } from './file-uploads.ts';
+import { FileUploads } from './file-uploads.ts';
 import { LogBatches } from './log-batches.ts';
 import { artifactFileName, OWN_FOLDER, type RunKeys } from './names.ts';
 import { foresee, needsCsv } from './plan.ts';
@@ -23,7 +25,6 @@ import { PointCount } from './point-count.ts';
 import { LOADED_TAG, markOf, runStatus, runTimes } from './run-tags.ts';
 import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from './series-files.ts';
 import { Spool } from './spool.ts';
-import { codePoints, cutCodePoints, isStorable, shortHash, storable } from './text.ts';
 import { MAX_PARAM, metricValueJson, paramText, stringSetText, timeText } from './values.ts';
 
 /** Series whose points are counted at the server at once. */

@@ -1,8 +1,8 @@
-// Text as MLflow can hold it: lengths in code points, no NUL, no half surrogate pairs, stable short hashes. Pure.
+// Text as services can hold it: lengths in code points, no NUL, no half surrogate pairs, stable short hashes. Pure.
 
 import { createHash } from 'node:crypto';
 
-/** Length as Python counts it, and as MLflow's limits mean it. */
+/** Length as Python counts it, and as limits of services that are written in it mean it. */
 export function codePoints(text: string): number {
   let count = text.length;
   for (let i = 0; i < text.length - 1; i++) {
@@ -27,7 +27,7 @@ export function cutCodePoints(text: string, limit: number): string {
     .join('');
 }
 
-/** True if MLflow's stores keep the text as it is: PostgreSQL refuses NUL, JSON for protobuf half surrogate pairs. */
+/** True if services keep the text as it is: PostgreSQL refuses NUL, JSON for protobuf half surrogate pairs. */
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
