@@ -99,6 +99,7 @@ function nextSteps(exporter: Exporter, folder: string): string[] {
     '',
     'What to try next:',
     `  ${program} summary -d ${data}${models}`,
+    `  ${program} verify -d ${data} -f ${files}${models}`,
     `  ${program} load --loader mlflow --mlflow-tracking-uri sqlite:///mlflow.db -d ${data} -f ${files}`,
     `  ${program} demo${which} --serve     (and export from it with options of your own)`,
     `  ${program} export --help    (for your own project)`,
