@@ -1,6 +1,7 @@
 # Reads everything that MLflow's own client sees of the experiments of a prefix, as exact JSON on standard output.
 #
 # usage: mlflow_readback.py TRACKING_URI NAME_PREFIX [--artifacts]
+#        mlflow_readback.py --serve      a JSON array of these arguments a line, and an answer a line
 #
 # Steps, times and values are in Python's repr, so that NaN, int64 and every double arrive as they are. With --artifacts
 # all files are downloaded through the client, each given with its size, SHA-256 and, if it is short, its text.
@@ -75,8 +76,7 @@ def read_run(client, run, with_artifacts):
     return data
 
 
-def main():
-    uri, prefix = sys.argv[1:3]
+def read(uri, prefix, with_artifacts):
     client = MlflowClient(uri)
     result = []
     for experiment in pages(lambda token: client.search_experiments(page_token=token, view_type=ViewType.ALL)):
@@ -89,10 +89,29 @@ def main():
             {
                 "name": experiment.name,
                 "tags": dict(experiment.tags),
-                "runs": [read_run(client, run, "--artifacts" in sys.argv) for run in runs],
+                "runs": [read_run(client, run, with_artifacts) for run in runs],
             }
         )
-    json.dump(result, sys.stdout)
+    return result
 
 
-main()
+def answer(arguments):
+    uri, prefix = arguments[:2]
+    return json.dumps(read(uri, prefix, "--artifacts" in arguments))
+
+
+def serve():
+    # What libraries print must not get between the answers.
+    out, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        try:
+            text = answer(json.loads(line))
+        except Exception as error:
+            text = json.dumps({"error": repr(error)})
+        print(text, file=out, flush=True)
+
+
+if sys.argv[1:] == ["--serve"]:
+    serve()
+else:
+    print(answer(sys.argv[1:]))
