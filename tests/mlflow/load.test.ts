@@ -8,11 +8,8 @@ import { dirname, join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { writeManifest } from '../../src/archive/manifest.ts';
 import { diskName, partName } from '../../src/archive/names.ts';
 import { openArchive } from '../../src/archive/reader.ts';
-import type { Manifest } from '../../src/archive/types.ts';
-import { RunWriter } from '../../src/archive/writer.ts';
 import type { Failure } from '../../src/model/errors.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import { fileHash } from '../../src/targets/file-hash.ts';
@@ -21,9 +18,19 @@ import { type LoadOptions, type LoadResult, loadArchive } from '../../src/transf
 import { type ReadRun, readBack } from '../counterparts/mlflow-readback.ts';
 import { type MlflowServer, startMlflow } from '../counterparts/mlflow-server.ts';
 import { python } from '../counterparts/python.ts';
+import {
+  fileSeries,
+  floats,
+  histograms,
+  line,
+  sampleRun,
+  scalars,
+  strings,
+  writeArchive,
+  writeExported,
+} from '../helpers/archive-runs.ts';
 import { tempFolder } from '../helpers/temp.ts';
 import { startProxy } from './proxy.ts';
-import { fileSeries, floats, histograms, type SampleRun, sampleRun, scalars, strings } from './sample.ts';
 
 const PROJECT = 'ws/proj';
 let server: MlflowServer;
@@ -32,44 +39,6 @@ before(async () => {
   server = await startMlflow();
 });
 after(() => server?.stop());
-
-async function writeArchive(dataPath: string, runs: SampleRun[], partBytes?: number): Promise<void> {
-  for (const { info, batches } of runs) {
-    const { projectId, runId } = info;
-    const small = partBytes === undefined ? {} : { partBytes, rowGroupBytes: partBytes };
-    const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true, ...small });
-    for (const batch of batches) await writer.append(batch);
-    await writer.finish();
-  }
-}
-
-/** Writes a run with its manifest, as an export does. */
-async function writeExported(
-  dataPath: string,
-  { info, batches }: SampleRun,
-  more: Partial<Pick<Manifest, 'status' | 'files' | 'skippedFiles' | 'failures'>> = {},
-): Promise<void> {
-  const { projectId, runId } = info;
-  const writer = await RunWriter.create({ dataPath, projectId, runId, replace: true });
-  for (const batch of batches) await writer.append(batch);
-  const { parts, counts } = await writer.finish();
-  await writeManifest(dataPath, {
-    format: 'neptune-exporter-run',
-    version: 1,
-    status: 'complete',
-    projectId,
-    runId,
-    writtenBy: 'test',
-    writtenAt: '2026-01-01T00:00:00.000Z',
-    source: { name: 'neptune3', address: 'http://127.0.0.1' },
-    selection: { attributes: 'all', classes: ['files'], previews: false },
-    parts,
-    files: [],
-    counts,
-    failures: [],
-    ...more,
-  });
-}
 
 interface Loaded {
   result: LoadResult;
@@ -118,9 +87,6 @@ const fork = (runId: string, parent: string) =>
       { path: 'sys/forking/parent', type: 'string', value: parent },
     ],
   );
-
-const line = (length: number, slope: number) =>
-  Array.from({ length }, (_, i) => [String(i), 1_700_000_000_000 + i, i * slope] as [string, number, number]);
 
 test('children name their parents, however deep; a circle is broken', async (t) => {
   const folder = await tempFolder(t);

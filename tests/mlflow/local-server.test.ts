@@ -11,8 +11,9 @@ import { promisify } from 'node:util';
 import { MlflowTarget } from '../../src/targets/mlflow/index.ts';
 import { readBack } from '../counterparts/mlflow-readback.ts';
 import { python } from '../counterparts/python.ts';
+import { floats, sampleRun, scalars, strings } from '../helpers/archive-runs.ts';
 import { tempFolder } from '../helpers/temp.ts';
-import { floats, sampleRun, scalars, send, strings } from './sample.ts';
+import { send } from './sample.ts';
 
 const CONTENT = { digest: 'd1', stepMultiplier: 1n };
 const sample = () =>

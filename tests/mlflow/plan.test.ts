@@ -6,9 +6,9 @@ import test, { after, before, type TestContext } from 'node:test';
 import { RunWriter } from '../../src/archive/writer.ts';
 import { readBack } from '../counterparts/mlflow-readback.ts';
 import { type MlflowServer, startMlflow } from '../counterparts/mlflow-server.ts';
+import { floats, type SampleRun, sampleRun, scalars, strings } from '../helpers/archive-runs.ts';
 import { type CliResult, runCli } from '../helpers/cli.ts';
 import { tempFolder } from '../helpers/temp.ts';
-import { floats, type SampleRun, sampleRun, scalars, strings } from './sample.ts';
 
 let server: MlflowServer;
 

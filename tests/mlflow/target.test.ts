@@ -13,9 +13,10 @@ import type { Target } from '../../src/targets/target.ts';
 import { type ReadArtifact, type ReadExperiment, type ReadRun, readBack } from '../counterparts/mlflow-readback.ts';
 import { type MlflowServer, startMlflow } from '../counterparts/mlflow-server.ts';
 import { python } from '../counterparts/python.ts';
+import { fileSeries, floats, histograms, sampleRun, scalars, strings } from '../helpers/archive-runs.ts';
 import { tempFolder } from '../helpers/temp.ts';
 import { startProxy } from './proxy.ts';
-import { fileSeries, floats, histograms, sampleRun, scalars, send, strings } from './sample.ts';
+import { send } from './sample.ts';
 
 let server: MlflowServer;
 

@@ -12,7 +12,7 @@ import { metricValueJson, pythonFloat, stringSetText, timeText } from '../../src
 import { decimalStepText, isBeyondInt64, isWholeStep, scaledMicro, wholeStepText } from '../../src/targets/steps.ts';
 import { codePoints, cutCodePoints, cutWithHash, storable } from '../../src/targets/text.ts';
 import { python } from '../counterparts/python.ts';
-import { microSteps } from './sample.ts';
+import { microSteps } from '../helpers/archive-runs.ts';
 
 test("floats are printed as Python's repr", async () => {
   const samples = fc.sample(fc.double(), { numRuns: 2000, seed: 1 });
