@@ -1,6 +1,6 @@
 // The interface of a target: a service that runs of an archive are loaded into.
 
-import type { SeriesType } from '../model/attributes.ts';
+import type { AttributeType, SeriesType } from '../model/attributes.ts';
 import type { Batch } from '../model/batches.ts';
 import type { Failure } from '../model/errors.ts';
 import type { RunInfo } from '../model/runs.ts';
@@ -81,6 +81,84 @@ export interface OpenOptions extends RunContent {
   signal: AbortSignal;
 }
 
+/** With what a whole run was loaded, as its completion mark tells. */
+export interface LoadedAs {
+  stepMultiplier: bigint;
+  collisions: CollisionPolicy;
+}
+
+export interface CompareOptions extends OpenOptions {
+  /** Reads these series once more, in the same order: what differs in them is looked for only when it is known that something does. */
+  again(type: SeriesType, paths: ReadonlySet<string>): AsyncIterable<Batch>;
+  /** Told of points of series that the target sent. */
+  onPoints?: (count: number) => void;
+}
+
+/** A point that archive and target don't have alike; all as texts, since no number of JSON holds them all. */
+export interface PointDifference {
+  step: string;
+  /** Milliseconds since 1970-01-01 UTC. */
+  timestamp: string;
+  /** Absent if the archive has no such point. */
+  expected?: string;
+  /** Absent if the target has no such point. */
+  found?: string;
+}
+
+/** Something that isn't at the target as a load of the archive would have made it. */
+export interface TargetDifference {
+  kind: 'missing' | 'different';
+  /** In the target's own words: `metric loss`, `param lr`, `artifact model/model.bin`, `tag neptune.tags`. */
+  what: string;
+  /** One sentence for people. */
+  message: string;
+  /** Values, counts, sizes or hashes. */
+  expected?: string;
+  found?: string;
+  /** The first of them. */
+  points?: PointDifference[];
+}
+
+/**
+ * What became of an attribute that isn't plainly equal. `altered`: by the mapping only, as its codes tell. `unclear`: it
+ * could not be compared, since the archive can't give it. Without a path: of the run as a whole.
+ */
+export interface AttributeVerdict {
+  attributePath?: string;
+  attributeType?: AttributeType;
+  state: 'altered' | 'missing' | 'different' | 'unclear';
+  /** Codes of alterations. */
+  codes: string[];
+  /** The first of them. */
+  differences: TargetDifference[];
+  /** Differences beyond these. */
+  more: number;
+}
+
+/** What a comparison of one run comes to. */
+export interface RunVerdict {
+  /** Attributes by state. What concerns the run as a whole is not among them. */
+  equal: number;
+  altered: number;
+  missing: number;
+  different: number;
+  unclear: number;
+  /** All that aren't plainly equal. */
+  attributes: AttributeVerdict[];
+  /** What the target has of the run and nothing in the archive accounts for: how much, and the first of it. */
+  extras: { count: number; first: string[] };
+  /** What the target sent. */
+  points: number;
+  files: number;
+  bytes: number;
+}
+
+/** A run of the archive beside the target's. It takes the same batches as a TargetRun, and sends nothing. */
+export interface TargetComparison {
+  batch(batch: Batch): Promise<void>;
+  finish(): Promise<RunVerdict>;
+}
+
 /** What a load would make of a run, before anything is sent. */
 export interface RunForecast {
   /** Where the run goes, in the target's own word for it: an experiment, a project, a model. */
@@ -114,4 +192,19 @@ export interface Target {
   /** Begins a run, or goes on with a half one; a whole one of other content is replaced when this one is. */
   open(run: RunInfo, options: OpenOptions): Promise<TargetRun>;
   close(): Promise<void>;
+}
+
+/** A target that what it holds can be compared with. */
+export interface ComparableTarget extends Target {
+  /** With what a run was loaded that was found `whole` or `rescaled`; undefined if its mark is of another mapping. */
+  loadedAs(run: RunInfo, found: FoundRun): Promise<LoadedAs | undefined>;
+  /**
+   * Begins to compare a run that was found `whole` or `rescaled` with what a load of it makes. The options have to be
+   * those that it was loaded with.
+   */
+  compare(run: RunInfo, found: FoundRun, options: CompareOptions): Promise<TargetComparison>;
+}
+
+export function isComparable(target: Target): target is ComparableTarget {
+  return 'compare' in target && 'loadedAs' in target;
 }

@@ -12,7 +12,7 @@ import type { RunInfo } from '../model/runs.ts';
 import { AlterationList } from '../targets/alterations.ts';
 import type { CollisionPolicy } from '../targets/step-collisions.ts';
 import { type RunSurvey, surveyBatch } from '../targets/survey.ts';
-import type { Alteration, ExpectedFile, FoundRun, Target } from '../targets/target.ts';
+import type { Alteration, ExpectedFile, FoundRun, OpenOptions, Target } from '../targets/target.ts';
 import { contentDigest } from './content-digest.ts';
 import type { Progress } from './progress.ts';
 
@@ -45,13 +45,42 @@ export interface RunLoad {
 
 /** @throws ExporterError if the run could not be loaded: what the target has of it is half */
 export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOptions): Promise<RunLoad> {
-  const { target, stepMultiplier, signal, progress, parent, onStepCollision: collisions } = options;
+  const { target, stepMultiplier, signal, progress } = options;
   const digest = options.digest ?? (await contentDigest(run, signal));
   const found = await target.find(info, { digest, stepMultiplier });
   if (found && isLeft(found)) {
     options.onTargetId(found.id);
     return { outcome: 'skipped', found: found.state, failures: [], alterations: [] };
   }
+  const { prepared, missing } = await prepareRun(run, { ...options, digest });
+  const targetRun = await target.open(info, prepared);
+  options.onTargetId(targetRun.id);
+  // What can't be read was told by the survey.
+  for await (const batch of readParts(run, () => undefined)) {
+    throwIfAborted(signal);
+    await targetRun.batch(batch);
+    progress.points(rowCount(batch));
+  }
+  await targetRun.finish(missing.length === 0);
+  const failures = [...missing, ...targetRun.failures];
+  const outcome = failures.length > 0 ? 'partial' : found === undefined ? 'loaded' : FOUND_OUTCOMES[found.state];
+  return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
+}
+
+export interface PrepareOptions
+  extends Pick<LoadRunOptions, 'filesPath' | 'stepMultiplier' | 'onStepCollision' | 'parent' | 'progress' | 'signal'> {
+  digest: string;
+}
+
+/**
+ * What a target has to know of a run before it comes, from a first reading of all of it.
+ * @returns also what the archive lacks of the run
+ */
+export async function prepareRun(
+  run: ArchiveRun,
+  options: PrepareOptions,
+): Promise<{ prepared: OpenOptions; missing: Failure[] }> {
+  const { digest, stepMultiplier, signal, progress, parent, onStepCollision: collisions } = options;
   const missing = await exportFailures(run);
   const skipped = run.manifest?.skippedFiles ?? [];
   const alterations = new AlterationList();
@@ -67,7 +96,7 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     );
   }
   const survey = await surveyRun(run, stepMultiplier, signal, missing, alterations);
-  const targetRun = await target.open(info, {
+  const prepared: OpenOptions = {
     digest,
     stepMultiplier,
     ...(collisions === undefined ? {} : { collisions }),
@@ -82,18 +111,8 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
     onBytes: (count) => progress.bytes(count),
     signal,
     ...(parent === undefined ? {} : { parent }),
-  });
-  options.onTargetId(targetRun.id);
-  // What can't be read was told by the survey.
-  for await (const batch of readParts(run, () => undefined)) {
-    throwIfAborted(signal);
-    await targetRun.batch(batch);
-    progress.points(rowCount(batch));
-  }
-  await targetRun.finish(missing.length === 0);
-  const failures = [...missing, ...targetRun.failures];
-  const outcome = failures.length > 0 ? 'partial' : found === undefined ? 'loaded' : FOUND_OUTCOMES[found.state];
-  return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
+  };
+  return { prepared, missing };
 }
 
 /** What it means that a run was there in this state, and is loaded now. */
@@ -195,7 +214,7 @@ function isDamage(error: unknown): boolean {
 }
 
 /** The content of all parts that can be read; a damaged one doesn't take the others with it. */
-async function* readParts(
+export async function* readParts(
   run: ArchiveRun,
   onDamaged: (failure: Failure) => void,
   options: ReadOptions = {},

@@ -5,37 +5,52 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError } from '../../model/errors.ts';
+import type { Origin } from './back-end.ts';
 import type { MlflowClient } from './client.ts';
 
 export interface ArtifactStore {
-  /** Stores a file under a path of safe segments (see names.ts). Repeatable: overwrites. */
-  put(path: string, file: string): Promise<void>;
+  /**
+   * Stores a file under a path of safe segments (see names.ts). Repeatable: overwrites.
+   * @param origin absent for what the loader adds by itself
+   * @param sha256 of the file in hex, where it is known
+   */
+  put(path: string, file: string, origin?: Origin, sha256?: string): Promise<void>;
 }
+
+/** Where the artifacts of a run lie: below an address that takes and gives them, or in a folder of this machine. */
+export type ArtifactPlace = { kind: 'proxy'; root: string } | { kind: 'folder'; folder: string };
 
 const PROXY_ROUTE = '/api/2.0/mlflow-artifacts/artifacts';
 
 /**
  * The store behind an artifact URI of MLflow.
+ * @throws ExporterError as `artifactPlace`
+ */
+export function artifactStore(uri: string, client: MlflowClient, sharesFolders: boolean): ArtifactStore {
+  const place = artifactPlace(uri, client, sharesFolders);
+  return {
+    async put(path, file) {
+      if (place.kind === 'proxy') await client.putArtifact(artifactUrl(place.root, path), file);
+      else await onDisk(() => copyInto(join(place.folder, path), file));
+    },
+  };
+}
+
+/** The whole address of an artifact, percent-encoded. @param root of an ArtifactPlace */
+export function artifactUrl(root: string, path: string): string {
+  return `${root}/${encodePath(path)}`;
+}
+
+/**
+ * The place behind an artifact URI of MLflow.
  * @param sharesFolders whether the server runs on this machine for us, so that its folders are ours
  * @throws ExporterError `unsupported` for stores that only the Python client reaches, with its own credentials
  */
-export function artifactStore(uri: string, client: MlflowClient, sharesFolders: boolean): ArtifactStore {
+export function artifactPlace(uri: string, client: MlflowClient, sharesFolders: boolean): ArtifactPlace {
   const root = proxyRoot(uri, client.base);
-  if (root !== undefined) {
-    return {
-      async put(path, file) {
-        await client.putArtifact(`${root}/${encodePath(path)}`, file);
-      },
-    };
-  }
+  if (root !== undefined) return { kind: 'proxy', root };
   const folder = localFolder(uri);
-  if (folder !== undefined && sharesFolders) {
-    return {
-      async put(path, file) {
-        await onDisk(() => copyInto(join(folder, path), file));
-      },
-    };
-  }
+  if (folder !== undefined && sharesFolders) return { kind: 'folder', folder };
   const shown = uri.replace(/\/\/[^/@]*@/, '//');
   if (folder !== undefined) {
     throw new ExporterError(

@@ -2,8 +2,9 @@
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { HttpClient, HttpRequest, HttpResponse } from '../../http/client.ts';
+import type { HttpClient, HttpRequest, HttpResponse, StreamingResponse } from '../../http/client.ts';
 import { type ErrorCode, ExporterError } from '../../model/errors.ts';
+import { type HistoryPage, readHistoryPage } from './history-page.ts';
 
 /** MLflow's `error_code`, or `''` if the answer isn't MLflow's. */
 export class MlflowError extends ExporterError {
@@ -40,6 +41,18 @@ export interface RunContent extends Run {
   params: ReadonlyMap<string, string>;
   /** By key: the step of the point that MLflow takes for the latest. Beyond 2^53 the nearest double. */
   latestSteps: ReadonlyMap<string, number>;
+  status: string;
+  /** Milliseconds since 1970-01-01 UTC. */
+  startTime: number;
+  endTime: number | undefined;
+}
+
+/** An entry of a folder of artifacts. */
+export interface Artifact {
+  /** From the run's root. */
+  path: string;
+  isFolder: boolean;
+  bytes: number | undefined;
 }
 
 export interface NewRun {
@@ -68,8 +81,8 @@ interface ClientOptions {
 /** Runs that one page of a search brings: an answer holds all their params and metrics. */
 const SEARCH_PAGE = 50;
 const HISTORY_PAGE = 20_000;
-/** Slowest upload that is waited for, bytes a second. */
-const SLOW_UPLOAD = 1_000_000;
+/** Slowest upload, or download to the server itself, that is waited for, bytes a second. */
+const SLOW_TRANSFER = 1_000_000;
 const ANSWER_TIMEOUT_MS = 120_000;
 
 /**
@@ -156,7 +169,15 @@ export class MlflowClient {
         return [asText(metric.key) ?? '', Number(metric.step ?? 0)];
       }),
     );
-    return { ...readRun(answer.run), params: pairs(data.params), latestSteps };
+    const info = asRecord(run.info);
+    return {
+      ...readRun(answer.run),
+      params: pairs(data.params),
+      latestSteps,
+      status: asText(info.status) ?? '',
+      startTime: Number(info.start_time ?? 0),
+      endTime: info.end_time === undefined ? undefined : Number(info.end_time),
+    };
   }
 
   /** One try: after a lost answer the caller must look whether the run is there. */
@@ -214,6 +235,51 @@ export class MlflowClient {
     return count;
   }
 
+  /** A page of a metric's points in the server's order; its first page without a token. */
+  async historyPage(id: string, key: string, max: number, token?: string): Promise<HistoryPage> {
+    const query = { run_id: id, metric_key: key, max_results: String(max), ...(token ? { page_token: token } : {}) };
+    const call = 'metrics/get-history';
+    return this.#stream({ method: 'GET', url: this.#callUrl(call, query) }, async (answer) => {
+      if (answer.status !== 200) throw answerError({ ...answer, body: await wholeBody(answer) }, call);
+      return readHistoryPage(answer.body);
+    });
+  }
+
+  /** What lies in a folder of a run's artifacts; in their root without a path. */
+  async *listArtifacts(id: string, path?: string): AsyncGenerator<Artifact> {
+    let token: string | undefined;
+    do {
+      const answer = await this.#get('artifacts/list', {
+        run_id: id,
+        ...(path === undefined ? {} : { path }),
+        ...(token ? { page_token: token } : {}),
+      });
+      for (const item of asArray(answer.files)) {
+        const file = asRecord(item);
+        const bytes = file.file_size === undefined ? undefined : Number(file.file_size);
+        yield { path: asText(file.path) ?? '', isFolder: file.is_dir === true, bytes };
+      }
+      token = asText(answer.next_page_token);
+    } while (token);
+  }
+
+  /**
+   * Downloads an artifact from the proxy and hands it to `consume`, anew if it breaks off.
+   * @param url whole address, percent-encoded
+   * @param bytes that it should have: the server may have to fetch it itself before it answers
+   */
+  async getArtifact<T>(
+    url: string,
+    bytes: number,
+    consume: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+  ): Promise<T> {
+    const timeoutMs = ANSWER_TIMEOUT_MS + (bytes / SLOW_TRANSFER) * 1000;
+    return this.#stream({ method: 'GET', url, compressed: false, timeoutMs }, async (answer) => {
+      if (answer.status === 200) return consume(answer.body);
+      throw answerError({ ...answer, body: await wholeBody(answer) }, 'the download of an artifact');
+    });
+  }
+
   /**
    * Uploads a file to the artifact proxy. Repeated after a cut; overwrites.
    * @param url whole address, percent-encoded
@@ -225,7 +291,7 @@ export class MlflowClient {
       url,
       headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
       body: () => (size === 0 ? '' : createReadStream(file, { end: size - 1 })),
-      timeoutMs: ANSWER_TIMEOUT_MS + (size / SLOW_UPLOAD) * 1000,
+      timeoutMs: ANSWER_TIMEOUT_MS + (size / SLOW_TRANSFER) * 1000,
     });
     if (answer.status >= 300) throw answerError(answer, 'the upload of an artifact');
   }
@@ -238,9 +304,13 @@ export class MlflowClient {
   }
 
   async #get(call: string, query: Record<string, string>): Promise<Record<string, unknown>> {
+    return this.#json({ method: 'GET', url: this.#callUrl(call, query) }, call);
+  }
+
+  #callUrl(call: string, query: Record<string, string>): string {
     // Not URLSearchParams: it writes blanks as `+`.
     const text = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
-    return this.#json({ method: 'GET', url: `${this.base}/api/2.0/mlflow/${call}?${text.join('&')}` }, call);
+    return `${this.base}/api/2.0/mlflow/${call}?${text.join('&')}`;
   }
 
   async #post(
@@ -267,19 +337,31 @@ export class MlflowClient {
   }
 
   async #send(request: HttpRequest): Promise<HttpResponse> {
-    const own = request.headers as Record<string, string> | undefined;
-    // Credentials go to the tracking server only, not to another one that keeps its artifacts.
-    const trusted = new URL(request.url).origin === new URL(this.base).origin ? this.#headers : {};
     try {
-      return await this.#http.request({
-        ...request,
-        headers: { ...trusted, ...own },
-        ...(this.#signal ? { signal: this.#signal } : {}),
-      });
+      return await this.#http.request(this.#own(request));
     } catch (error) {
       throw withServerWords(error);
     }
   }
+
+  async #stream<T>(request: HttpRequest, consume: (answer: StreamingResponse) => Promise<T>): Promise<T> {
+    try {
+      return await this.#http.stream(this.#own(request), consume);
+    } catch (error) {
+      throw withServerWords(error);
+    }
+  }
+
+  /** Credentials go to the tracking server only, not to another one that keeps its artifacts. */
+  #own(request: HttpRequest): HttpRequest {
+    const own = request.headers as Record<string, string> | undefined;
+    const trusted = new URL(request.url).origin === new URL(this.base).origin ? this.#headers : {};
+    return { ...request, headers: { ...trusted, ...own }, ...(this.#signal ? { signal: this.#signal } : {}) };
+  }
+}
+
+async function wholeBody({ body }: StreamingResponse): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(body));
 }
 
 /** What MLflow answers to a refused call, as an error. */

@@ -10,6 +10,7 @@ import { archiveFile, checkFile, isOfOneFile } from '../archive-files.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
 import type { ExpectedFile, OpenOptions } from '../target.ts';
 import type { ArtifactStore } from './artifacts.ts';
+import type { Origin } from './back-end.ts';
 import { artifactFileName } from './names.ts';
 
 interface FileUploadsOptions {
@@ -74,8 +75,9 @@ export class FileUploads {
     try {
       const source = await archiveFile(this.#options, file);
       const status = await stat(source).catch(() => undefined);
-      if (status?.isDirectory()) await this.#set(attribute, file, folder);
-      else if (status?.isFile()) await this.#put(attribute, file, folder, taken);
+      const origin = { path: attribute, type };
+      if (status?.isDirectory()) await this.#set(origin, file, folder);
+      else if (status?.isFile()) await this.#put(origin, file, folder, taken);
       else throw new ExporterError('not_found', `The file ${source} is not there.`);
     } catch (error) {
       if (!isOfOneFile(error)) throw error;
@@ -84,10 +86,10 @@ export class FileUploads {
   }
 
   /** Uploads the files of a set: those that the archive tells of; all of the folder where it tells of none. */
-  async #set(attribute: string, directory: string, folder: string): Promise<void> {
+  async #set(origin: Origin, directory: string, folder: string): Promise<void> {
     const { expected } = this.#options;
     const known = new Set([...expected.keys()].filter((path) => path.startsWith(`${directory}/`)));
-    await this.#folder(attribute, directory, folder, known);
+    await this.#folder(origin, directory, folder, known);
     for (const path of known) {
       const source = await archiveFile(this.#options, path);
       if (!(await stat(source).catch(() => undefined))?.isFile()) {
@@ -96,26 +98,26 @@ export class FileUploads {
     }
   }
 
-  async #folder(attribute: string, directory: string, folder: string, known: ReadonlySet<string>): Promise<void> {
+  async #folder(origin: Origin, directory: string, folder: string, known: ReadonlySet<string>): Promise<void> {
     const taken = new Set<string>();
     const entries = await readdir(await archiveFile(this.#options, directory), { withFileTypes: true });
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       const path = `${directory}/${entry.name}`;
-      if (entry.isFile() && (known.size === 0 || known.has(path))) await this.#put(attribute, path, folder, taken);
+      if (entry.isFile() && (known.size === 0 || known.has(path))) await this.#put(origin, path, folder, taken);
       else if (entry.isDirectory()) {
-        const name = this.#name(attribute, entry.name, folder, taken);
-        await this.#folder(attribute, path, `${folder}/${name}`, known);
+        const name = this.#name(origin.path, entry.name, folder, taken);
+        await this.#folder(origin, path, `${folder}/${name}`, known);
       }
     }
   }
 
-  async #put(attribute: string, file: string, folder: string, taken: Set<string>): Promise<void> {
+  async #put(origin: Origin, file: string, folder: string, taken: Set<string>): Promise<void> {
     const { expected, artifacts, onBytes, signal } = this.#options;
     const source = await archiveFile(this.#options, file);
-    const name = this.#name(attribute, basename(file), folder, taken);
+    const name = this.#name(origin.path, basename(file), folder, taken);
     await checkFile(source, expected.get(file), signal);
-    await artifacts.put(`${folder}/${name}`, source);
+    await artifacts.put(`${folder}/${name}`, source, origin, expected.get(file)?.sha256);
     onBytes((await stat(source)).size);
   }
 

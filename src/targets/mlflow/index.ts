@@ -11,16 +11,41 @@ import { ExporterError } from '../../model/errors.ts';
 import { type Logger, silentLogger } from '../../model/logger.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import { AlterationList } from '../alterations.ts';
-import type { FoundRun, OpenOptions, RunContent, RunForecast, Target, TargetRun } from '../target.ts';
+import type {
+  ComparableTarget,
+  CompareOptions,
+  FoundRun,
+  LoadedAs,
+  OpenOptions,
+  RunContent,
+  RunForecast,
+  Target,
+  TargetComparison,
+  TargetRun,
+} from '../target.ts';
 import { storable } from '../text.ts';
-import { artifactStore } from './artifacts.ts';
+import { artifactPlace, artifactStore } from './artifacts.ts';
+import { SendingBackEnd } from './back-end.ts';
 import { type Experiment, MlflowClient, MlflowError, type NewRun, type Run } from './client.ts';
+import { MlflowComparison } from './compare.ts';
 import { type LocalServer, startLocalServer } from './local-server.ts';
 import { experimentName, fullExperimentName, runKey, runKeys, runName } from './names.ts';
 import { foresee, foreseeValues } from './plan.ts';
 import { ProjectRuns } from './project-runs.ts';
+import { ArtifactReader } from './readback.ts';
 import { MlflowRun } from './run.ts';
-import { LOADED_TAG, LOADING_TAG, markOf, RUN_KEY_TAG, runOwner, runTags, runTimes } from './run-tags.ts';
+import {
+  contentMark,
+  LOADED_TAG,
+  LOADING_TAG,
+  loadMark,
+  markOf,
+  RUN_KEY_TAG,
+  readMark,
+  runOwner,
+  runTags,
+  runTimes,
+} from './run-tags.ts';
 import { type Environment, type MlflowSettings, readSettings } from './settings.ts';
 
 export interface MlflowTargetOptions {
@@ -48,7 +73,7 @@ const CREATE_TRIES = 3;
  * MLflow 2 and 3, by its REST API. What becomes what is written down in docs/mapping-mlflow.md.
  * @throws ExporterError `usage` or `unsupported` for settings that can't be meant
  */
-export class MlflowTarget implements Target {
+export class MlflowTarget implements ComparableTarget {
   readonly name = 'mlflow';
   /** Files and texts have decimal steps in their names and lines. */
   readonly wholeSteps: ReadonlySet<SeriesType> = new Set(['float_series']);
@@ -58,6 +83,8 @@ export class MlflowTarget implements Target {
   readonly #logger: Logger;
   readonly #experiments = new Map<string, Promise<Experiment>>();
   readonly #known = new Map<string, Promise<ProjectRuns>>();
+  /** By name, where nothing is to be made. */
+  readonly #there = new Map<string, Promise<Experiment | undefined>>();
   #server: LocalServer | undefined;
   #base: string | undefined;
   #fileStore = false;
@@ -127,7 +154,7 @@ export class MlflowTarget implements Target {
   async find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined> {
     const known = await this.#projectRuns(run.projectId);
     const own = known.own(runKey(run, this.#options.namePrefix));
-    const loaded = own.find((one) => one.loaded === markOf(content));
+    const loaded = own.find((one) => contentMark(one.loaded) === markOf(content));
     // More than one: the load that was to replace the others did not get to its end.
     if (loaded && own.length === 1) return { id: loaded.id, state: 'whole' };
     const half = loaded ?? own.find((one) => one.loaded === undefined);
@@ -148,7 +175,7 @@ export class MlflowTarget implements Target {
     const user = runOwner(run);
     const tags = runTags(
       run,
-      { key, mark: markOf(options), parent: options.parent, prefix: this.#options.namePrefix },
+      { key, mark: loadMark(options), parent: options.parent, prefix: this.#options.namePrefix },
       alterations,
     );
     const sharesFolders = this.#server !== undefined;
@@ -165,8 +192,7 @@ export class MlflowTarget implements Target {
     const rivals = [experiment.id, ...replaced.map(({ experimentId }) => experimentId)];
     await this.#yieldToRival(id, key, rivals, options, client);
     return new MlflowRun(id, {
-      client,
-      artifacts: artifactStore(artifactUri, client, sharesFolders),
+      backEnd: new SendingBackEnd(id, client, artifactStore(artifactUri, client, sharesFolders), this.#fileStore),
       fileStore: this.#fileStore,
       info: run,
       options,
@@ -177,6 +203,42 @@ export class MlflowTarget implements Target {
         // Only now: until the new run was whole, the old one was all that there was.
         for (const old of replaced) await client.deleteRun(old.id);
       },
+      tempFolder: join(await this.#temp(), String(this.#runs++)),
+    });
+  }
+
+  async loadedAs(run: RunInfo, found: FoundRun): Promise<LoadedAs | undefined> {
+    const known = await this.#projectRuns(run.projectId);
+    const mark = known.own(runKey(run, this.#options.namePrefix)).find(({ id }) => id === found.id)?.loaded;
+    return mark === undefined ? undefined : readMark(mark);
+  }
+
+  async compare(run: RunInfo, found: FoundRun, options: CompareOptions): Promise<TargetComparison> {
+    const client = this.#client(options.signal);
+    const prefix = this.#options.namePrefix;
+    const held = await client.getRun(found.id);
+    const place = artifactPlace(held.artifactUri, client, this.#server !== undefined);
+    const name = this.#experimentName(run);
+    const alterations = new AlterationList();
+    const made = { key: runKey(run, prefix), mark: loadMark(options), parent: options.parent, prefix };
+    const tags = runTags(run, made, alterations);
+    const hasTimes = (run.creationTime ?? run.modificationTime) !== undefined;
+    return MlflowComparison.begin({
+      client,
+      reader: new ArtifactReader(place, client, options.signal),
+      held,
+      info: run,
+      options,
+      keys: runKeys(options.survey, this.#fileStore),
+      fileStore: this.#fileStore,
+      alterations,
+      made: {
+        name: runName(run),
+        tags,
+        startTime: hasTimes ? runTimes(run, 0).start : undefined,
+        hasEnd: hasTimes,
+      },
+      experiment: { name, found: await this.#experimentThere(name, client) },
       tempFolder: join(await this.#temp(), String(this.#runs++)),
     });
   }
@@ -208,6 +270,16 @@ export class MlflowTarget implements Target {
       this.#known.set(projectId, known);
     }
     return known;
+  }
+
+  #experimentThere(name: string, client: MlflowClient): Promise<Experiment | undefined> {
+    let experiment = this.#there.get(name);
+    if (!experiment) {
+      experiment = client.experimentByName(name);
+      this.#there.set(name, experiment);
+      experiment.catch(() => this.#there.delete(name));
+    }
+    return experiment;
   }
 
   #experiment(run: RunInfo, client: MlflowClient): Promise<Experiment> {
@@ -253,19 +325,19 @@ export class MlflowTarget implements Target {
     run: RunInfo,
     key: string,
     experiment: Experiment,
-    content: RunContent,
+    content: OpenOptions,
     client: MlflowClient,
   ): Promise<{ kept: Run | undefined; replaced: Run[] }> {
     // Listed runs may lie in another experiment; asked for again, since another loader may have been at work.
     const listed = (await this.#projectRuns(run.projectId)).own(key);
     const fresh = await findByKey(client, [experiment.id, ...listed.map(({ experimentId }) => experimentId)], key);
-    const mark = markOf(content);
+    const mark = loadMark(content);
     const known = new Set(listed.map(({ id }) => id));
     let kept: Run | undefined;
     const replaced: Run[] = [];
     for (const one of fresh) {
       const loaded = one.tags.get(LOADED_TAG);
-      if (loaded === mark && !known.has(one.id)) {
+      if (contentMark(loaded) === markOf(content) && !known.has(one.id)) {
         throw new ExporterError('server', `The run ${run.runId} is there already: another load made it meanwhile.`);
       }
       const isSame = loaded === mark || (loaded === undefined && one.tags.get(LOADING_TAG) === mark);
@@ -291,7 +363,7 @@ export class MlflowTarget implements Target {
   ): Promise<void> {
     const mark = markOf(content);
     const copies = await findByKey(client, experimentIds, key);
-    const rival = copies.find((one) => one.id < id && one.tags.get(LOADING_TAG) === mark);
+    const rival = copies.find((one) => one.id < id && contentMark(one.tags.get(LOADING_TAG)) === mark);
     if (!rival) return;
     await client.deleteRun(id);
     throw new ExporterError('server', 'Another load makes this run at the same time, and goes on with it.', {
@@ -320,7 +392,7 @@ export class MlflowTarget implements Target {
 
 /** True if a completion mark tells of this content, whatever the step multiplier was. */
 function hasContent(mark: string | undefined, { digest }: RunContent): boolean {
-  return mark?.endsWith(`:${digest}`) ?? false;
+  return contentMark(mark)?.endsWith(`:${digest}`) ?? false;
 }
 
 async function findByKey(client: MlflowClient, experimentIds: string[], key: string): Promise<Run[]> {

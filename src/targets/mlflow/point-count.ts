@@ -1,8 +1,8 @@
 // How many points of a series the server should hold: databases keep equal points once.
 
-/** A database holds an infinity as the largest double: a point with that value is the same to it. */
-function held(value: number): number {
-  return Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE);
+/** The value as a database holds it: an infinity as the largest double, so that it is the same to it, and no -0. */
+export function held(value: number): number {
+  return Math.min(Math.max(value, -Number.MAX_VALUE), Number.MAX_VALUE) + 0;
 }
 
 /** Points of one step that are told apart; beyond it the count is only bounded. */

@@ -15,24 +15,21 @@ import { isBeyondInt64, scaledMicro, wholeStepText } from '../steps.ts';
 import { type AttributeSurvey, surveyKey } from '../survey.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
 import { codePoints, cutCodePoints, isStorable, shortHash, storable } from '../text.ts';
-import type { ArtifactStore } from './artifacts.ts';
-import type { MlflowClient } from './client.ts';
+import type { Origin, RunBackEnd } from './back-end.ts';
 import { FileUploads } from './file-uploads.ts';
-import { LogBatches } from './log-batches.ts';
 import { artifactFileName, OWN_FOLDER, type RunKeys } from './names.ts';
 import { foresee, needsCsv } from './plan.ts';
 import { PointCount } from './point-count.ts';
-import { LOADED_TAG, markOf, runStatus, runTimes } from './run-tags.ts';
+import { loadMark, runStatus, runTimes } from './run-tags.ts';
 import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from './series-files.ts';
 import { Spool } from './spool.ts';
-import { MAX_PARAM, metricValueJson, paramText, stringSetText, timeText } from './values.ts';
+import { MAX_PARAM, paramText, stringSetText, timeText } from './values.ts';
 
 /** Series whose points are counted at the server at once. */
 const COUNTS_AT_ONCE = 4;
 
 export interface RunContext {
-  client: MlflowClient;
-  artifacts: ArtifactStore;
+  backEnd: RunBackEnd;
   fileStore: boolean;
   info: RunInfo;
   options: OpenOptions;
@@ -56,18 +53,17 @@ export class MlflowRun implements TargetRun {
   readonly failures: Failure[] = [];
   readonly #context: RunContext;
   readonly #alterations: AlterationList;
-  readonly #batches: LogBatches;
   readonly #files: FileUploads;
   readonly #collisions: StepCollisions;
   readonly #series = new Map<string, OpenSeries>();
   /** By key: hashes of the archive's value and of the one sent, to check it at the end without holding it. */
   readonly #params = new Map<string, { given: string; sent: string }>();
-  readonly #points = new Map<string, { entry: AttributeSurvey; count: PointCount }>();
+  readonly #points = new Map<string, { entry: AttributeSurvey; count: PointCount; rows: number }>();
   #lastCount: PointCount | undefined;
   #tempFiles = 0;
 
   constructor(id: string, context: RunContext) {
-    const { client, options, keys, fileStore } = context;
+    const { backEnd, options, keys, fileStore } = context;
     this.id = id;
     this.#context = context;
     this.#alterations = context.alterations;
@@ -76,10 +72,8 @@ export class MlflowRun implements TargetRun {
     }
     foresee(this.#alterations, keys, { ...options, fileStore });
     this.#collisions = new StepCollisions(options.survey, options.stepMultiplier, options.collisions ?? 'stop');
-    // A file store keeps a repeated point twice.
-    this.#batches = new LogBatches(id, (body) => client.logBatch(body, !fileStore));
     this.#files = new FileUploads({
-      artifacts: context.artifacts,
+      artifacts: backEnd,
       filesDirectory: options.filesDirectory,
       locate: options.locate,
       expected: options.files ?? new Map(),
@@ -117,17 +111,16 @@ export class MlflowRun implements TargetRun {
   }
 
   async finish(complete: boolean): Promise<void> {
-    const { client, options, info, tempFolder } = this.#context;
+    const { backEnd, options, info, tempFolder } = this.#context;
     if (this.#lastCount) this.#lastCount.endsCall = true;
-    await this.#batches.flush();
+    await backEnd.flush();
     for (const key of this.#series.keys()) await this.#uploadSeries(key);
     await this.#check();
     await this.#uploadOwn();
     // A run that lacks something stays RUNNING, so that nobody takes it for finished.
     if (complete && this.failures.length === 0) {
       await this.#context.beforeMark();
-      await client.updateRun(this.id, runStatus(info), runTimes(info, Date.now()).end);
-      await client.setTag(this.id, { key: LOADED_TAG, value: markOf(options) });
+      await backEnd.complete(runStatus(info), runTimes(info, Date.now()).end, loadMark(options));
     }
     await rm(tempFolder, { recursive: true, force: true });
   }
@@ -145,14 +138,14 @@ export class MlflowRun implements TargetRun {
     const before = this.#params.get(key);
     if (before?.given === hash) return;
     if (before !== undefined) {
-      const path = await this.#keepWhole(`${entry.path} ${hash}`, key, text);
+      const path = await this.#keepWhole(`${entry.path} ${hash}`, key, text, entry);
       const message = `The archive has several values: the param holds the first, another one is in ${path}.`;
       this.#alterations.add('repeated_value', row.path, message);
       return;
     }
-    const value = await this.#paramValue(entry.path, key, text);
+    const value = await this.#paramValue(entry, key, text);
     this.#params.set(key, { given: hash, sent: value === text ? hash : shortHash(value, 16) });
-    await this.#batches.addParam(key, value);
+    await this.#context.backEnd.addParam(key, value, entry);
   }
 
   #noteForm(row: ScalarRow): void {
@@ -173,17 +166,17 @@ export class MlflowRun implements TargetRun {
   }
 
   /** The text if MLflow holds it; else its beginning and where the whole of it is. */
-  async #paramValue(attributePath: string, key: string, text: string): Promise<string> {
+  async #paramValue(origin: Origin, key: string, text: string): Promise<string> {
     const length = codePoints(text);
     if (length <= MAX_PARAM && isStorable(text)) return text;
-    const path = await this.#keepWhole(attributePath, key, text);
+    const path = await this.#keepWhole(origin.path, key, text, origin);
     const long = length > MAX_PARAM;
     const reason = long
       ? `The value has ${length} characters, MLflow takes ${MAX_PARAM}`
       : 'The value has characters that MLflow can not hold';
     this.#alterations.add(
       long ? 'value_too_long' : 'value_not_text',
-      attributePath,
+      origin.path,
       `${reason}: it is whole in ${path}.`,
     );
     const note = `… [${length} characters, whole in artifact ${path}]`;
@@ -191,22 +184,26 @@ export class MlflowRun implements TargetRun {
   }
 
   /** Uploads a text as an artifact of its own and returns the artifact's path. */
-  async #keepWhole(identity: string, key: string, text: string): Promise<string> {
+  async #keepWhole(identity: string, key: string, text: string, origin: Origin): Promise<string> {
     // UTF-8 has no half surrogate pairs, JSON has escapes for them.
     const [content, extension] = text.isWellFormed() ? [text, 'txt'] : [JSON.stringify(text), 'json'];
     const path = `${OWN_FOLDER}/values/${flatName(key, identity)}.${extension}`;
     const file = await this.#tempFile();
     await onDisk(() => writeFile(file, content));
-    await this.#context.artifacts.put(path, file);
+    await this.#context.backEnd.put(path, file, origin);
     await onDisk(() => rm(file));
     return path;
   }
 
   async #floats(batch: FloatSeriesBatch): Promise<void> {
     const { entry, key } = this.#entry('float_series', batch.path);
-    const { fileStore, options } = this.#context;
+    const { backEnd, fileStore, options } = this.#context;
+    const known = this.#points.get(key) ?? { entry, count: new PointCount(), rows: 0 };
+    this.#points.set(key, known);
     let beyond = 0;
-    for (const part of this.#collisions.pass(batch)) beyond += await this.#sendPoints(entry, key, part);
+    for (const part of this.#collisions.pass(batch)) beyond += await this.#sendPoints(entry, key, part, known.count);
+    known.rows += batch.length;
+    if (known.rows >= entry.rows) await backEnd.endMetric(key);
     const message =
       'Steps beyond 64 bits at this multiplier are at the largest one; the series is also kept whole as CSV.';
     this.#alterations.add('step_out_of_range', batch.path, message, beyond);
@@ -219,13 +216,13 @@ export class MlflowRun implements TargetRun {
   }
 
   /** Sends the points of a batch. @returns how many have a step beyond 64 bits */
-  async #sendPoints(entry: AttributeSurvey, key: string, batch: FloatSeriesBatch): Promise<number> {
-    const { stepMultiplier } = this.#context.options;
-    const known = this.#points.get(key) ?? { entry, count: new PointCount() };
-    this.#points.set(key, known);
+  async #sendPoints(origin: Origin, key: string, batch: FloatSeriesBatch, count: PointCount): Promise<number> {
+    const {
+      backEnd,
+      options: { stepMultiplier },
+    } = this.#context;
     const steps = words(batch.steps);
     const timestamps = words(batch.timestamps);
-    const head = `{"key":${JSON.stringify(key)},"value":`;
     let beyond = 0;
     for (let i = 0; i < batch.length; i++) {
       const scaled = batch.stepValid?.[i] === 0 ? 0 : scaledMicro(batch.steps, steps, i, stepMultiplier);
@@ -233,14 +230,13 @@ export class MlflowRun implements TargetRun {
       const timestamp = timestampOf(batch, timestamps, i);
       const value = batch.valueValid?.[i] === 0 ? Number.NaN : batch.values[i]!;
       if (typeof scaled === 'bigint' && isBeyondInt64(scaled)) beyond++;
-      known.count.add(step, scaled, timestamp, value);
-      const more = this.#batches.addMetric(`${head}${metricValueJson(value)},"timestamp":${timestamp},"step":${step}}`);
-      if (!more) {
-        known.count.endsCall = true;
-        await this.#batches.room();
+      count.add(step, scaled, timestamp, value);
+      if (!backEnd.addMetric(key, { step, timestamp, value }, origin)) {
+        count.endsCall = true;
+        await backEnd.room();
       }
     }
-    this.#lastCount = known.count;
+    this.#lastCount = count;
     return beyond;
   }
 
@@ -291,7 +287,7 @@ export class MlflowRun implements TargetRun {
     for (const { spool, path: artifact } of series?.spools ?? []) {
       await spool.finish();
       try {
-        await this.#context.artifacts.put(artifact, spool.file);
+        await this.#context.backEnd.put(artifact, spool.file, { path, type });
       } catch (error) {
         if (!isOfOneFile(error)) throw error;
         this.failures.push(failureOf(error, { path, type }));
@@ -329,7 +325,7 @@ export class MlflowRun implements TargetRun {
     const spool = new Spool<undefined>(await this.#tempFile(), format);
     await spool.add(undefined);
     await spool.finish();
-    await this.#context.artifacts.put(`${OWN_FOLDER}/${name}`, spool.file);
+    await this.#context.backEnd.put(`${OWN_FOLDER}/${name}`, spool.file);
   }
 
   /**
@@ -338,15 +334,15 @@ export class MlflowRun implements TargetRun {
    * with; of the others the last step must be there.
    */
   async #check(): Promise<void> {
-    const held = await this.#context.client.getRun(this.id);
-    for (const [key, { sent }] of this.#params) {
-      const value = held.params.get(key);
+    const held = await this.#context.backEnd.held();
+    for (const [key, { sent }] of held ? this.#params : []) {
+      const value = held?.params.get(key);
       if (value === undefined || shortHash(value, 16) !== sent) {
         this.#lost(undefined, `The param '${key}' is not at the server as it was sent.`);
       }
     }
     await forEachLimited(this.#points, COUNTS_AT_ONCE, async ([key, { entry, count }]) => {
-      if (held.latestSteps.get(key) !== Number(count.lastStep)) {
+      if (held && held.latestSteps.get(key) !== Number(count.lastStep)) {
         this.#lost(entry, `The last point of the metric '${key}' is not at the server.`);
       } else if (count.endsCall) {
         await this.#checkCount(key, entry, count);
@@ -357,9 +353,9 @@ export class MlflowRun implements TargetRun {
   }
 
   async #checkCount(key: string, entry: AttributeSurvey, count: PointCount): Promise<void> {
-    const { client, fileStore } = this.#context;
+    const { backEnd, fileStore } = this.#context;
     const expected = fileStore ? count.sent : count.expected;
-    const there = await client.countPoints(this.id, key, expected);
+    const there = await backEnd.countPoints(key, expected);
     if (count.accepts(there, fileStore)) this.#noteMerged(entry, count.sent - there);
     else this.#lost(entry, `The server holds ${there} of ${expected} points of the metric '${key}'.`);
   }
