@@ -29,6 +29,15 @@ export function addTargetOptions(command: Command): Command {
   return command;
 }
 
+/** The flags of a target's options that were given. */
+export function targetOptionsIn(options: TargetOptions): string[] {
+  const flags: [SettingName, string][] = [
+    ['namePrefix', '--name-prefix'],
+    ...OWN_OPTIONS.map(([name, { flags: text }]): [SettingName, string] => [name, text.split(' ')[0] ?? text]),
+  ];
+  return flags.filter(([name]) => options[name] !== undefined).map(([, flag]) => flag);
+}
+
 /** What the options say to the target; what is left out it finds in its environment variables. */
 export function settingsOf(options: TargetOptions): TargetSettings {
   const settings: TargetSettings = { userAgent: `neptune-exporter/${packageVersion()}` };

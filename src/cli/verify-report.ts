@@ -4,6 +4,8 @@ import { join, relative, sep } from 'node:path';
 import type { Problem, VerifyResult } from '../archive/verify/index.ts';
 import { count, duration, plural, printable, size } from './format.ts';
 import { tableLines } from './table.ts';
+import { targetLines } from './target-report.ts';
+import type { LoaderResult } from './verify-loader.ts';
 
 /** Problems named one by one; `--json` and the error report have all. */
 const NAMED = 20;
@@ -19,6 +21,8 @@ export interface VerifyReport extends VerifyResult {
   modelDataPath: string | null;
   /** What `--source` compared with: server, runs, points and values that it sent. */
   source: { address: string; compared: number; rows: number } | null;
+  /** What `--loader` compared with: each run, and what the target sent. */
+  target: Omit<LoaderResult, 'notes'> | null;
   seconds: number;
   /** Where the problems are listed as well; null if there are none. */
   errorReport: string | null;
@@ -27,8 +31,12 @@ export interface VerifyReport extends VerifyResult {
 
 /** Lines of text; names of others can't command the terminal. */
 export function verifyLines(report: VerifyReport): string[] {
-  const { problems, notes } = report;
+  const { problems, notes, target } = report;
   const lines = notes.map(({ code, message }) => `note: ${message} [${code}]`);
+  if (target !== null) {
+    if (lines.length > 0) lines.push('');
+    lines.push(...targetLines(target));
+  }
   if (problems.length > 0) {
     if (lines.length > 0) lines.push('');
     lines.push(...problemTable(report));
@@ -43,7 +51,7 @@ export function verifyLines(report: VerifyReport): string[] {
 
 /** The one line that says how it stands. */
 export function closingLine(report: VerifyReport): string {
-  const { runs, parts, files, bytes, problems, verified, adopted, unverified, source } = report;
+  const { runs, parts, files, bytes, problems, verified, adopted, unverified, source, target } = report;
   const read = [plural(runs, 'run'), plural(parts, 'part'), plural(files, 'file'), size(bytes)].join(', ');
   const outcome =
     problems.length > 0
@@ -57,7 +65,15 @@ export function closingLine(report: VerifyReport): string {
     source === null
       ? ''
       : ` Compared with ${source.address}: ${plural(source.compared, 'run')}, ${plural(source.rows, 'record')}.`;
-  return `Verified ${read} in ${duration(report.seconds * 1000)}: ${outcome}.${beside}`;
+  return `Verified ${read} in ${duration(report.seconds * 1000)}: ${outcome}.${beside}${targetText(target)}`;
+}
+
+function targetText(target: VerifyReport['target']): string {
+  if (target === null) return '';
+  const { address, runs, points, files, bytes } = target;
+  const compared = runs.filter(({ state }) => state === 'compared').length;
+  const read = [plural(compared, 'run'), plural(points, 'point'), plural(files, 'file'), size(bytes)].join(', ');
+  return ` Compared with ${address}: ${read}.`;
 }
 
 function problemTable(report: VerifyReport): string[] {

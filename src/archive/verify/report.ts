@@ -18,6 +18,9 @@ const NOTE_TEXTS: Record<Note['code'], (count: number) => string> = {
     `${projects(count)} with files that nothing accounts for, which may be of runs that can't be read`,
   source_gone: (count) => `${runs(count)} no longer at the source: the archive is all that is left`,
   source_archived: (count) => `${runs(count)} archived or in the trash at the source, and not in the archive`,
+  target_extra: (count) =>
+    `${count === 1 ? '1 thing' : `${count} things`} of the runs at the target that nothing in the archive accounts for`,
+  target_unread: (count) => `${runs(count)} too damaged in the archive to be compared with the target's`,
   not_adopted: (count) => `${runs(count)} whole, but not adopted: a manifest can't name what they have`,
 };
 

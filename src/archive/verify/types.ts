@@ -43,7 +43,14 @@ export type ProblemCode =
   | 'source_attribute_missing' // the source has an attribute that the archive lacks
   | 'source_attribute_gone' // the archive has an attribute that the source lacks, though the run didn't change
   | 'source_points' // the source has another number of points or values
-  | 'source_unreadable'; // the source could not be asked
+  | 'source_unreadable' // the source could not be asked
+  // Only where the archive is compared with a target:
+  | 'target_run_missing' // the target lacks a run, or has another program's of its name
+  | 'target_run_half' // a load of a run didn't get to its end
+  | 'target_run_changed' // a run was loaded with other content
+  | 'target_missing' // something of a run isn't at the target
+  | 'target_different' // something of a run is another at the target
+  | 'target_unreadable'; // something could not be compared
 
 /** One thing that is off. */
 export interface Problem {
@@ -76,7 +83,9 @@ export interface Note {
     | 'not_looked_for' // strangers that could not be told from files of a damaged run
     | 'not_adopted' // runs that are whole and could not be adopted
     | 'source_gone' // runs that are no longer at the source
-    | 'source_archived'; // runs that are archived or in the trash at the source, and not in the archive
+    | 'source_archived' // runs that are archived or in the trash at the source, and not in the archive
+    | 'target_extra' // what the target has of runs and nothing in the archive accounts for
+    | 'target_unread'; // runs that are too damaged to be compared with the target's
   message: string;
   /** How many. */
   count: number;

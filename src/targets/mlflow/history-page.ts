@@ -153,7 +153,7 @@ function setWhole(
     setInt64(view, index, (value as number | undefined) ?? 0);
     return;
   }
-  const digits = typeof value === 'string' ? value : new RegExp(`"${name}":\\s*(-?\\d+)`).exec(json)?.[1];
+  const digits = typeof value === 'string' ? value : new RegExp(`"${name}":\\s*(-?\\d+)(?![\\d.eE])`).exec(json)?.[1];
   if (digits === undefined || !/^-?\d+$/.test(digits)) throw unreadable();
   column[index] = BigInt(digits);
 }
