@@ -54,7 +54,7 @@ export interface HttpRequest {
   /** A function is called anew for each try: it may tell what is still missing, or open a stream. */
   body?: RequestBody;
   signal?: AbortSignal;
-  /** False: one try only. */
+  /** False: one try only, and another one after a 429: by that the server says that it did nothing. */
   retry?: Partial<RetryPolicy> | false;
   /** It only reads, whatever its method: a redirect may lead it on. @default true for GET and HEAD */
   isRead?: boolean;
@@ -154,7 +154,7 @@ export class HttpClient {
    */
   async stream<T>(request: HttpRequest, consume: (response: StreamingResponse) => Promise<T>): Promise<T> {
     if (!isWebAddress(request.url)) throw noAddress(request.url);
-    const policy = request.retry === false ? undefined : { ...this.#policy, ...request.retry };
+    const policy = { ...this.#policy, ...(request.retry === false ? {} : request.retry) };
     const signal = request.signal ?? this.#options.signal;
     const shown = oneLine(`${request.method} ${redactUrl(request.url)}`);
     /** When the first try began, and where the budget begins; by performance.now(), as clocks may jump. */
@@ -170,14 +170,14 @@ export class HttpClient {
       try {
         return await this.#places.use(() => {
           began ??= performance.now();
-          return this.#once(request, attempt, policy?.budgetMs, signal, consume);
+          return this.#once(request, attempt, request.retry === false ? undefined : policy.budgetMs, signal, consume);
         });
       } catch (error) {
         throwIfAborted(signal);
         if (error instanceof ConsumerError) throw error.cause;
         if (error instanceof RetryableStatus) {
           asked = error.retryAfter ?? 0;
-          if (policy && waited + asked > policy.maxRetryAfterMs) throw waitTooLong(shown, error, number);
+          if (waited + asked > policy.maxRetryAfterMs) throw waitTooLong(shown, error, number);
           problem = statusError(shown, error, number);
         } else if (error instanceof ExporterError) {
           if (error.code !== 'bad_answer') throw error;
@@ -186,7 +186,7 @@ export class HttpClient {
           problem = networkError(attempt.url, error, number);
         }
       }
-      if (!policy || isFinal(problem)) throw problem;
+      if ((request.retry === false && problem.status !== 429) || isFinal(problem)) throw problem;
       if (request.progressed?.()) {
         started = performance.now();
         failed = 0;

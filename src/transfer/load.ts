@@ -75,7 +75,7 @@ type Settled = Omit<LoadOptions, 'stepMultiplier'> & {
  * Loads the runs of an archive that the target doesn't have whole, after it has made sure that no points would fall
  * together. Connects the target, but leaves it open.
  * @throws ExporterError what ends the load as a whole: no such project or run, `step_collision`, `token_refused`,
- *   `network`, `disk`, `interrupted`
+ *   `network`, `offline`, `disk`, `interrupted`
  */
 export async function loadArchive(options: LoadOptions): Promise<LoadResult> {
   const { progress = silentProgress, logger = silentLogger, target } = options;
@@ -241,7 +241,10 @@ function outcomeOf({ outcome }: RunLoad): 'done' | 'skipped' | 'partial' {
 
 /** What concerns every run. */
 function endsLoad(error: unknown): boolean {
-  return error instanceof ExporterError && ['token_refused', 'network', 'disk', 'interrupted'].includes(error.code);
+  return (
+    error instanceof ExporterError &&
+    ['token_refused', 'network', 'offline', 'disk', 'interrupted'].includes(error.code)
+  );
 }
 
 function messageOf(error: unknown): string {

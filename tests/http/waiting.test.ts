@@ -37,6 +37,20 @@ test('waits that are short each, but long together, are given up', { timeout: 50
   assert.equal(requests.length, 3);
 });
 
+test('a request that may not be repeated is asked for again after a 429, by which nothing was done', async (context) => {
+  const { url, requests } = await counting(context, (request, response, count) => {
+    const status = count === 1 ? 429 : request.url === '/fails' ? 503 : 200;
+    response.writeHead(status, status === 429 ? { 'retry-after': '0.1' } : {}).end();
+  });
+  const http = quickClient(context);
+  const post = (path: string) => http.request({ method: 'POST', url: url + path, body: 'x', retry: false });
+  const began = performance.now();
+  assert.equal((await post('/')).status, 200);
+  assert.ok(performance.now() - began >= 95);
+  await assert.rejects(post('/fails'), failsWith('server', /503/));
+  assert.equal(requests.length, 3);
+});
+
 test('numbers beyond all measure are still numbers of milliseconds', () => {
   assert.equal(retryAfterMs('9'.repeat(400)), Number.MAX_SAFE_INTEGER);
 });
