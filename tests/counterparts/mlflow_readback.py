@@ -11,9 +11,11 @@ import json
 import os
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import ViewType  # noqa: E402
@@ -85,13 +87,9 @@ def read(uri, prefix, with_artifacts):
         runs = pages(
             lambda token: client.search_runs([experiment.experiment_id], page_token=token, run_view_type=ViewType.ALL)
         )
-        result.append(
-            {
-                "name": experiment.name,
-                "tags": dict(experiment.tags),
-                "runs": [read_run(client, run, with_artifacts) for run in runs],
-            }
-        )
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda run: read_run(client, run, with_artifacts), runs))
+        result.append({"name": experiment.name, "tags": dict(experiment.tags), "runs": found})
     return result
 
 
