@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { after, before, type TestContext } from 'node:test';
@@ -551,6 +551,20 @@ test('equal points that lie apart in the archive are one point, however many the
   const { problems } = await compare(place);
   assert.deepEqual(problems.map(said), ['target_different r back']);
   assert.match(problems[0]!.message, /: step 2 \(2 ms\) should be 7 and is 8\.$/);
+});
+
+test('what the archive itself lost is told once more, not as lost at the target', async (t) => {
+  const place = await loadRich(t, 'lost');
+  await rm(join(place.folder, 'files', diskName(PROJECT), 'rich/1.png'));
+  const { problems, runs } = await compare(place);
+  assert.deepEqual(problems.map(said), ['target_unreadable rich f/images']);
+  assert.match(problems[0]!.message, /^the archive: It could not be compared: .*1\.png is not there/);
+  assert.deepEqual([runs[1]?.unclear, runs[1]?.extras.count], [1, 0]);
+  const report = JSON.parse((await verify(place, '--json')).stdout) as VerifyReport;
+  assert.deepEqual(
+    report.problems.map(({ code }) => code),
+    ['file_missing', 'target_unreadable'],
+  );
 });
 
 test('options of a target without --loader, and a folder of models', async (t) => {

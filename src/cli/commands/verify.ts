@@ -202,13 +202,20 @@ async function compareTarget(
 ): Promise<NonNullable<VerifyReport['target']>> {
   const { options, signal, chosen } = job;
   const { compareLoaded } = await import('../verify-loader.ts');
+  const problems: Problem[] = [];
   const check = {
     ...chosen,
     target,
     concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    onProblem: (problem: Problem) => addProblem(job, result, problem),
+    onProblem(problem: Problem) {
+      problems.push(problem);
+      job.onProblem(problem);
+    },
   };
   const { notes, ...found } = await job.shown('comparing', (progress) => compareLoaded(check, { signal, progress }));
+  // Runs are compared side by side: the order must not be one of chance.
+  const byRun = Map.groupBy(problems, ({ projectId, runId }) => `${projectId}\0${runId}`);
+  for (const run of [...byRun.keys()].sort()) result.problems.push(...byRun.get(run)!);
   result.notes.push(...notes);
   return found;
 }
