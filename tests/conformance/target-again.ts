@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { fileHash } from '../../src/targets/file-hash.ts';
 import { silentProgress } from '../../src/transfer/progress.ts';
 import {
   fileSeries,
@@ -111,13 +112,17 @@ export function againTests(suite: TargetSuite): void {
           scalars(Array.from({ length: 120 }, (_, i) => ({ path: `p/${i}`, type: 'int', value: BigInt(i * n) }))),
           scalars([{ path: 'long', type: 'string', value: long }]),
           ...Array.from({ length: 4 }, (_, i) => floats(`m/${i}`, line(1300, n + i / 7))),
+          floats('odd', [
+            ['0', 1, Number.POSITIVE_INFINITY],
+            ['1', 2, Number.NaN],
+          ]),
           strings('log', texts),
           histograms('h', [['1', 1, { edges: [0, 1], values: [n] }]]),
           fileSeries('img', [['0.5', 1, 'img.png']]),
         ]),
       );
       await writeArchive(bench.data, runs);
-      await bench.putFile('img.png', Buffer.alloc(100_000, 1));
+      const image = await bench.putFile('img.png', Buffer.alloc(100_000, 1));
       for (const requests of KILLS) await loadAndKill(t, bench, requests);
       const { result, failures } = await bench.load();
       assert.deepEqual(failures, []);
@@ -142,7 +147,8 @@ export function againTests(suite: TargetSuite): void {
           texts.map(([, , text]) => text),
         );
         assert.equal(run.histograms.h?.length, 1);
-        assert.equal(run.fileSeries.img?.length, 1);
+        assert.deepEqual(run.fileSeries.img, [{ step: '0.5', sha256: await fileHash(image) }]);
+        assert.equal(run.floats.odd?.length, 2);
       }
       assert.deepEqual(await bench.counts(), { runs: 3, skipped: 3 });
     },

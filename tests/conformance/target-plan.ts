@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { planLines } from '../../src/cli/plan-report.ts';
 import type { SeriesType } from '../../src/model/attributes.ts';
+import type { CollisionPolicy } from '../../src/targets/step-collisions.ts';
+import type { LoadResult } from '../../src/transfer/load.ts';
 import {
   floats,
   type Points,
@@ -174,8 +176,8 @@ export function planTests(suite: TargetSuite): void {
       // In two batches, so that a step's points come apart.
       const batches = [floats('fine', QUARTERS.slice(0, 2)), floats('fine', QUARTERS.slice(2)), floats('whole', WHOLE)];
       await writeArchive(bench.data, [sampleRun(PROJECT, 'r', batches)]);
-      const { result } = await bench.load({ onStepCollision: policy });
-      assert.deepEqual([result.loaded, result.alterationsByCode.step_collision], [1, 3]);
+      const { loaded, alterationsByCode } = await resultOf(bench, policy);
+      assert.deepEqual([loaded, alterationsByCode.step_collision], [1, 3]);
       assert.deepEqual(await stepsAndValues(bench, 'fine'), expected);
       assert.equal((await bench.held()).get('r')?.floats.whole?.length, 3);
       const { fine } = (await bench.held()).get('r')!.originals;
@@ -245,6 +247,14 @@ export function planTests(suite: TargetSuite): void {
       await assertSteps(bench, hundred, 100n, types);
     },
   );
+
+  /** By the program, where it knows the target. */
+  async function resultOf(bench: TargetBench, onStepCollision: CollisionPolicy): Promise<LoadResult> {
+    if (!kit.cli) return (await bench.load({ onStepCollision })).result;
+    const { code, stdout, stderr } = await bench.cli(kit.cli, ['--on-step-collision', onStepCollision, '--json']);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout) as LoadResult;
+  }
 
   async function assertSteps(
     bench: TargetBench,

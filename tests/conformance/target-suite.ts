@@ -1,6 +1,6 @@
 // One suite that every target passes, on its real server or emulator. docs/adding-a-target.md says how to join it.
 
-import test, { after, before, type TestContext } from 'node:test';
+import { after, before, suite as group, type TestContext, test } from 'node:test';
 import { againTests } from './target-again.ts';
 import { TargetBench } from './target-bench.ts';
 import { contentTests } from './target-content.ts';
@@ -18,6 +18,9 @@ export interface TargetSuite {
   test(prefix: string, name: string, run: (t: TestContext, bench: TargetBench) => Promise<void>): void;
 }
 
+/** Tests under way at once, each with a prefix of its own. */
+const AT_ONCE = 3;
+
 /** Registers the tests of one target. */
 export function targetSuite(kit: TargetKit): void {
   let server: Awaited<ReturnType<TargetKit['start']>> | undefined;
@@ -31,12 +34,15 @@ export function targetSuite(kit: TargetKit): void {
       return server?.url ?? '';
     },
     test(prefix, name, run) {
-      test(`${kit.name}: ${name}`, async (t) => run(t, await TargetBench.create(t, kit, suite.url, prefix)));
+      test(name, async (t) => run(t, await TargetBench.create(t, kit, suite.url, prefix)));
     },
   };
-  planTests(suite);
-  contentTests(suite);
-  lackingTests(suite);
-  againTests(suite);
-  faultTests(suite);
+  // Most of the time is waiting: for the server, for what was told to wait.
+  group(kit.name, { concurrency: AT_ONCE }, () => {
+    planTests(suite);
+    contentTests(suite);
+    lackingTests(suite);
+    againTests(suite);
+    faultTests(suite);
+  });
 }

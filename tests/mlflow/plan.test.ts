@@ -160,40 +160,6 @@ test('points that would fall together stop a load before anything is sent', asyn
   ]);
 });
 
-for (const [policy, expected] of [
-  [
-    'keep-last',
-    [
-      [0, 3],
-      [1, 4],
-    ],
-  ],
-  [
-    'keep-first',
-    [
-      [0, 0],
-      [1, 4],
-    ],
-  ],
-] as const) {
-  test(`--on-step-collision ${policy} sends one point of each step, and counts the others`, async (t) => {
-    const { load, write, points } = await bench(t, policy);
-    // In two batches, so that a step's points come apart.
-    const half = (from: number, to: number) =>
-      floats(
-        'fine',
-        [0, 1, 2, 3, 4].slice(from, to).map((i) => [`${i / 4}`, 1_700_000_000_000 + i, i]),
-      );
-    await write(sampleRun('ws/p', 'r', [half(0, 2), half(2, 5), whole]));
-    const result = await load('--on-step-collision', policy, '--json');
-    assertExit(result, 0);
-    const { alterationsByCode } = JSON.parse(result.stdout) as { alterationsByCode: Record<string, number> };
-    assert.equal(alterationsByCode.step_collision, 3);
-    const { fine, whole: others } = await points();
-    assert.deepEqual([fine, others?.length], [expected, 3]);
-  });
-}
-
 test('auto takes the multiplier of the whole selection, and the same one again', async (t) => {
   const { load, write, points } = await bench(t, 'auto');
   await write(

@@ -1,20 +1,17 @@
-// A proxy before MLflow that counts requests and may change or break them.
+// A proxy before MLflow that may change requests, or answer for it.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
 export interface Proxy {
   url: string;
-  /** Requests that came so far. */
-  requests: number;
 }
 
 export interface ProxyOptions {
   /**
-   * Gives the body that is passed on; `cut` breaks the connection after the server has answered, `missing` answers as a
-   * server does that doesn't know the path.
+   * Gives the body that is passed on; `missing` answers as a server does that doesn't know the path.
    */
-  onRequest?: (path: string, body: Buffer) => Buffer | 'cut' | 'missing' | undefined;
+  onRequest?: (path: string, body: Buffer) => Buffer | 'missing' | undefined;
 }
 
 /** Passes all on to `url`; closed when the test ends. */
@@ -24,7 +21,6 @@ export async function startProxy(
   { onRequest }: ProxyOptions = {},
 ): Promise<Proxy> {
   const server = createServer(async (request, response) => {
-    proxy.requests++;
     const sent = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>));
     const changed = onRequest?.(request.url ?? '', sent);
     if (changed === 'missing') {
@@ -38,10 +34,6 @@ export async function startProxy(
       ...(request.method === 'GET' ? {} : { body }),
     });
     const content = Buffer.from(await answer.arrayBuffer());
-    if (changed === 'cut') {
-      response.destroy();
-      return;
-    }
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' });
     response.end(content);
   }).listen(0, '127.0.0.1');
@@ -52,6 +44,5 @@ export async function startProxy(
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  const proxy: Proxy = { url: `http://127.0.0.1:${address.port}`, requests: 0 };
-  return proxy;
+  return { url: `http://127.0.0.1:${address.port}` };
 }

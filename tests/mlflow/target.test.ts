@@ -620,29 +620,6 @@ test('points that the server lost are noticed', async (t) => {
   assert.equal(found?.state, 'half');
 });
 
-test('answers that get lost make nothing twice', async (t) => {
-  const target = await connect(t, 'cut');
-  const cut = new Map<string, number>();
-  const proxy = await startProxy(t, server.url, {
-    onRequest(path) {
-      const times = (cut.get(path) ?? 0) + 1;
-      cut.set(path, times);
-      return times === 1 && /create$|log-batch$|set-tag$|artifacts\/.*json$/.test(path) ? 'cut' : undefined;
-    },
-  });
-  const through = await connect(t, 'cut', proxy.url);
-  const series = floats(
-    'm',
-    Array.from({ length: 1500 }, (_, i) => [String(i), i, i] as [string, number, number]),
-  );
-  const run = await send(through, sampleRun('ws/p', 'r', [series]));
-  assert.deepEqual(run.failures, []);
-  const read1 = await readOne('cut');
-  assert.equal(read1.metrics.m?.length, 1500);
-  const found = await target.find(sampleRun('ws/p', 'r', []).info, { digest: 'd1', stepMultiplier: 1n });
-  assert.deepEqual(found, { id: run.id, state: 'whole' });
-});
-
 test('a deleted experiment is named with the way out', async (t) => {
   const target = await connect(t, 'deleted');
   const { experiment_id } = await call('experiments/create', { name: 'deleted/ws/p/an experiment' });
