@@ -1,5 +1,7 @@
 // Keeps secrets out of everything that is shown or written: tokens, keys, passwords in addresses, signed addresses.
 
+import { TARGETS } from '../targets/registry.ts';
+
 const MASK = '***';
 
 /** Shorter texts are no secrets worth hiding, and masking them would garble whole sentences. */
@@ -21,8 +23,7 @@ const RULES: [RegExp, string][] = [
 /** Environment variables whose values are secrets. */
 const SECRET_VARIABLES = [
   'NEPTUNE_API_TOKEN',
-  'MLFLOW_TRACKING_PASSWORD',
-  'MLFLOW_TRACKING_TOKEN',
+  ...TARGETS.flatMap(({ secrets }) => secrets),
   'WANDB_API_KEY',
   'COMET_API_KEY',
 ];

@@ -33,6 +33,8 @@ export interface TargetDescriptor<Key extends string = string> {
   title: string;
   /** By the name of the setting, which is that of the flag in camel case. */
   options: Readonly<Record<Key, TargetOption>>;
+  /** Environment variables that hold secrets: their values are masked in all that is shown or written. */
+  secrets: readonly string[];
   /**
    * Imports the target's code and makes it; sends nothing.
    * @throws ExporterError `usage` or `unsupported` for settings that can't be meant

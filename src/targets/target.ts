@@ -7,7 +7,10 @@ import type { RunInfo } from '../model/runs.ts';
 import type { CollisionPolicy } from './step-collisions.ts';
 import type { RunSurvey } from './survey.ts';
 
-/** Something of a run that reaches the target in another form, told to the user. */
+/**
+ * Something of a run that reaches the target in another form, told to the user. Not a failure: the run may be whole.
+ * docs/adding-a-target.md lists the codes that all targets share.
+ */
 export interface Alteration {
   attributePath?: string;
   /** Stable word for programs, e.g. `value_too_long`. */
@@ -20,18 +23,28 @@ export interface Alteration {
   to?: string;
 }
 
+/** A run on its way. One call at a time: `batch` any number of times, then `finish` once. */
 export interface TargetRun {
-  /** The target's own id of the run. */
+  /** The target's own id of the run; children name it as their parent from now on. */
   readonly id: string;
-  /** Hands over a piece of content; batches of one series come oldest first. Idempotent: may be repeated after a crash. */
+  /**
+   * Hands over a piece of content. Batches of one series come oldest point first, those of several may come in turns; each
+   * attribute was announced by the survey. The next load of a half run hands all of it over again: what is there already
+   * must not be there twice. When it returns, the batch may still be on its way, but memory stays bounded.
+   * What concerns one file or attribute becomes a failure; what concerns the run is thrown, and the run stays half.
+   * @throws ExporterError
+   */
   batch(batch: Batch): Promise<void>;
   /**
-   * Sends what is held back and reads back what the target holds. If nothing failed, and all content was handed over
-   * (`complete`), it puts the completion mark: only then does the run count as whole.
+   * Sends what is held back and reads back what the target holds: an answer that says all is well is no proof. If nothing
+   * failed, and the archive has all of the run (`complete`), it puts the completion mark, last of all: only then does the
+   * run count as whole. Not called if a batch threw, and nothing is cleaned up then but by `close` of the target.
+   * @throws ExporterError
    */
   finish(complete: boolean): Promise<void>;
-  /** What was altered or could not be carried so far. */
+  /** What was altered so far, with what `open` was told of. */
   readonly alterations: Alteration[];
+  /** What could not be carried so far; one is enough for the run not to be marked. */
   readonly failures: Failure[];
 }
 
@@ -171,26 +184,46 @@ export interface RunForecast {
 
 /**
  * Promises: every call may be repeated; a run that was half loaded is completed, never doubled; a changed one is there
- * in its old form until the new one is whole.
+ * in its old form until the new one is whole. The process may be killed at any instant, and another load may be at work.
+ *
+ * Who tries again: the target, by its HTTP client, within a budget of time, heeding Retry-After. An error that is thrown
+ * is final. `token_refused`, `network`, `offline`, `disk` and `interrupted` end the load, any other one ends its run.
+ *
+ * Order of calls: `connect`, then the others in any order and for several runs at once, then `close`.
  */
 export interface Target {
+  /** As `--loader` takes it. */
   readonly name: string;
   /** Series whose steps have to be whole numbers here: points of these may fall together. */
   readonly wholeSteps: ReadonlySet<SeriesType>;
   /** Address as shown to users; never holds a secret. */
   readonly address: string;
-  /** Reaches the service and checks the credentials. @throws ExporterError */
+  /**
+   * Reaches the service and checks the credentials; makes nothing there. Nothing is sent before.
+   * @throws ExporterError `wrong_server`, `token_refused`, `network`
+   */
   connect(): Promise<void>;
-  /** What this target does with values that are no plain numbers, a sentence each, for people. */
+  /** What this target does with values that are no plain numbers, half a sentence each, for people. Known once connected. */
   readonly valueNotes: { nan: string; infinity: string };
   /** True if the group of a forecast is there already. */
   hasGroup(name: string): Promise<boolean>;
-  /** Sends nothing. */
+  /**
+   * Where a run would go, and what a load would alter: by the same code that the load goes by, so that both say the same.
+   * Sends nothing, asks nothing.
+   */
   forecast(run: RunInfo, content: Pick<OpenOptions, 'survey' | 'stepMultiplier' | 'collisions'>): RunForecast;
-  /** The target's run for this one of the archive, if there is one. */
+  /**
+   * The target's run for this one of the archive, if there is one: told by the identity that `open` gave it, never by a
+   * name alone. Called for each run at least twice; answers may be as old as the connection. Changes nothing.
+   */
   find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined>;
-  /** Begins a run, or goes on with a half one; a whole one of other content is replaced when this one is. */
+  /**
+   * Begins a run, or goes on with a half one of this very content; another half of it is removed. A whole one of other
+   * content stays until this one is whole. Not called for a run that was found `whole`, `rescaled` or `foreign`.
+   * @throws ExporterError also if another load was faster
+   */
   open(run: RunInfo, options: OpenOptions): Promise<TargetRun>;
+  /** Ends connections, helpers and temporary files, whatever happened before. May be repeated. */
   close(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export const mlflow = describeTarget({
       env: 'MLFLOW_TRACKING_URI',
     },
   },
+  secrets: ['MLFLOW_TRACKING_PASSWORD', 'MLFLOW_TRACKING_TOKEN'],
   async create({ mlflowTrackingUri: trackingUri, ...settings }, env) {
     const { MlflowTarget } = await import('./index.ts');
     return new MlflowTarget({ ...settings, env, ...(trackingUri === undefined ? {} : { trackingUri }) });
