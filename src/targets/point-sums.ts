@@ -20,9 +20,22 @@ export function bucketOf(point: string): number {
   return (mixed ^ (mixed >>> 15)) & (BUCKETS - 1);
 }
 
+/** As a text of bytes: a buffer for each point is memory outside the heap, which stays taken for long. */
+function digestOf(point: string): string {
+  return hash('sha256', point, 'binary');
+}
+
+/** A 32-bit word of a digest. */
+function word(digest: string, index: number): number {
+  const at = index * 4;
+  const [low, high] = [digest.charCodeAt(at) | (digest.charCodeAt(at + 1) << 8), digest.charCodeAt(at + 2)];
+  return (low | (high << 16) | (digest.charCodeAt(at + 3) << 24)) >>> 0;
+}
+
 /** A number from 0 to `parts` - 1 for a point, by all of it. */
 export function partOf(point: string, parts: number): number {
-  return parts === 1 ? 0 : hash('sha256', point, 'buffer').readUInt32LE(16) % parts;
+  // Not of the bytes that buckets or sums are made of.
+  return parts === 1 ? 0 : word(digestOf(point), LANES) % parts;
 }
 
 /**
@@ -36,10 +49,10 @@ export class PointSums {
 
   add(point: string): void {
     this.count++;
-    const digest = hash('sha256', point, 'buffer');
+    const digest = digestOf(point);
     const cell = bucketOf(point) * CELL;
     this.#cells[cell]!++;
-    for (let lane = 0; lane < LANES; lane++) this.#cells[cell + 1 + lane]! += digest.readUInt32LE(lane * 4);
+    for (let lane = 0; lane < LANES; lane++) this.#cells[cell + 1 + lane]! += word(digest, lane);
   }
 
   equals(other: PointSums): boolean {
