@@ -45,6 +45,7 @@ export function againTests(suite: TargetSuite): void {
       assert.deepEqual(await bench.counts(), { runs: 3, updated: 1, skipped: 2 });
       const replaced = await bench.held();
       assert.deepEqual([replaced.size, replaced.get('root')?.floats.new?.length], [3, 3]);
+      for (const fork of ['child', 'other']) assert.equal(replaced.get(fork)?.parent, 'root', 'the new one');
       assert.deepEqual(await bench.counts(), { runs: 3, skipped: 3 });
 
       await assert.rejects(bench.load({ projects: ['ws/none'] }), { code: 'usage' });
@@ -98,6 +99,28 @@ export function againTests(suite: TargetSuite): void {
     const held = (await bench.held()).get('r');
     assert.deepEqual([held?.isWhole, held?.values.p], [true, '2']);
     assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+  });
+
+  suite.test('end', 'a load that is killed at its very end leaves no second copy to the next one', async (t, bench) => {
+    await bench.putFile('small.bin', 'small');
+    const proxy = await startFaultProxy({ url: suite.url, token: '' });
+    t.after(() => proxy.close());
+    let requests = 0;
+    for (const value of [1, 2]) {
+      await writeArchive(bench.data, [small('r', value)]);
+      const before = proxy.log.length;
+      await bench.load({ url: proxy.url });
+      requests = proxy.log.length - before;
+    }
+    // The old copy goes, and the new one is marked, by the last requests of a load that replaces a run.
+    for (const [i, fromEnd] of [0, 1, 2].entries()) {
+      await writeArchive(bench.data, [small('r', 3 + i)]);
+      await loadAndKill(t, bench, requests - fromEnd);
+      assert.equal((await bench.load()).result.failed, 0);
+      const held = (await bench.held()).get('r');
+      assert.deepEqual([held?.isWhole, held?.values.p, held?.floats.m?.length], [true, String(3 + i), 30]);
+      assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+    }
   });
 
   suite.test(
@@ -157,9 +180,8 @@ export function againTests(suite: TargetSuite): void {
   /** Kills are placed by the number of requests, not by a clock, so that each meets the work under way. */
   async function loadAndKill(t: TestContext, bench: TargetBench, requests: number): Promise<void> {
     let left = requests;
-    const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
     const onRequest = () => {
-      if (--left === 0) reach();
+      if (--left === 0) child.kill('SIGKILL');
     };
     const proxy = await startFaultProxy({ url: suite.url, token: '' }, { onRequest });
     t.after(() => proxy.close());
@@ -169,10 +191,7 @@ export function againTests(suite: TargetSuite): void {
       // What a killed load leaves of its temporary files goes with the test's folder.
       env: { ...process.env, TMPDIR: bench.folder },
     });
-    const ended = once(child, 'exit');
-    await Promise.race([reached, ended]);
-    child.kill('SIGKILL');
-    await ended;
+    await once(child, 'exit');
   }
 
   suite.test(
