@@ -223,6 +223,11 @@ export interface Target {
    * @throws ExporterError also if another load was faster
    */
   open(run: RunInfo, options: OpenOptions): Promise<TargetRun>;
+  /**
+   * Makes a run that stays as it is name its parent by this id: the parent may have been replaced by a new one. Does
+   * nothing where it names it already.
+   */
+  relink(run: RunInfo, found: FoundRun, parent: string): Promise<void>;
   /** Ends connections, helpers and temporary files, whatever happened before. May be repeated. */
   close(): Promise<void>;
 }

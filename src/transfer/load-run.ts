@@ -50,6 +50,7 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
   const found = await target.find(info, { digest, stepMultiplier });
   if (found && isLeft(found)) {
     options.onTargetId(found.id);
+    if (options.parent !== undefined && found.state !== 'foreign') await target.relink(info, found, options.parent);
     return { outcome: 'skipped', found: found.state, failures: [], alterations: [] };
   }
   const { prepared, missing } = await prepareRun(run, { ...options, digest });

@@ -40,6 +40,7 @@ import {
   LOADING_TAG,
   loadMark,
   markOf,
+  PARENT_TAG,
   RUN_KEY_TAG,
   readMark,
   runOwner,
@@ -241,6 +242,12 @@ export class MlflowTarget implements ComparableTarget {
       experiment: { name, found: await this.#experimentThere(name, client) },
       tempFolder: join(await this.#temp(), String(this.#runs++)),
     });
+  }
+
+  async relink(run: RunInfo, { id }: FoundRun, parent: string): Promise<void> {
+    const own = (await this.#projectRuns(run.projectId)).own(runKey(run, this.#options.namePrefix));
+    if (own.find((one) => one.id === id)?.parent === parent) return;
+    await this.#client().setTag(id, { key: PARENT_TAG, value: parent });
   }
 
   async close(): Promise<void> {

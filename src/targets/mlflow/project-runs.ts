@@ -2,13 +2,15 @@
 
 import type { MlflowClient } from './client.ts';
 import { experimentStem } from './names.ts';
-import { LOADED_TAG, RUN_KEY_TAG } from './run-tags.ts';
+import { LOADED_TAG, PARENT_TAG, RUN_KEY_TAG } from './run-tags.ts';
 
 export interface OwnRun {
   id: string;
   experimentId: string;
   /** The completion mark; absent for a half-loaded run. */
   loaded: string | undefined;
+  /** Id of the parent that it names. */
+  parent: string | undefined;
 }
 
 export class ProjectRuns {
@@ -33,7 +35,7 @@ export class ProjectRuns {
       }
       const runs = result.#own.get(key) ?? [];
       result.#own.set(key, runs);
-      runs.push({ id, experimentId, loaded: tags.get(LOADED_TAG) });
+      runs.push({ id, experimentId, loaded: tags.get(LOADED_TAG), parent: tags.get(PARENT_TAG) });
     }
     return result;
   }

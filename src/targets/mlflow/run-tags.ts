@@ -17,6 +17,9 @@ export const LOADING_TAG = 'neptune_exporter.loading';
 /** What was loaded; written last, when all of it has been found at the server. */
 export const LOADED_TAG = 'neptune_exporter.loaded';
 
+/** MLflow's own: the id of the parent run, by which its pages nest runs. */
+export const PARENT_TAG = 'mlflow.parentRunId';
+
 /** Raised when the same archive would be laid out otherwise than before. */
 const MAPPING_VERSION = 1;
 /** Longest tag value, in code points; MLflow cuts longer ones without a word. */
@@ -94,7 +97,7 @@ export function runTags(
   const values: Record<string, string | undefined> = {
     [RUN_KEY_TAG]: options.key,
     [LOADING_TAG]: options.mark,
-    'mlflow.parentRunId': options.parent,
+    [PARENT_TAG]: options.parent,
     'mlflow.user': runOwner(run),
     'mlflow.note.content': textOf(run, 'sys/description'),
     'neptune.project': run.projectId,

@@ -90,6 +90,10 @@ export class MemoryTarget implements Target {
     });
   }
 
+  async relink(_run: RunInfo, { id }: FoundRun, parent: string): Promise<void> {
+    await this.#client().putTags(id, { parent });
+  }
+
   async close(): Promise<void> {
     await this.#http.close();
   }
