@@ -5,7 +5,6 @@ Usage: wandb_session.py FOLDER, with WANDB_BASE_URL and WANDB_API_KEY set; FOLDE
 
 import json
 import math
-import os
 import pathlib
 import sys
 
@@ -16,8 +15,8 @@ FOLDER = pathlib.Path(sys.argv[1])
 PROJECT = "emulated"
 
 
-def init(**options):
-    settings = wandb.Settings(x_disable_stats=True, x_disable_meta=True, console="off", silent=True)
+def init(console="off", **options):
+    settings = wandb.Settings(x_disable_stats=True, x_disable_meta=True, console=console, silent=True)
     return wandb.init(project=PROJECT, dir=FOLDER, settings=settings, **options)
 
 
@@ -51,7 +50,7 @@ def first_run():
     for step in range(20):
         run.log({"loss": 1 / (step + 1), "epoch": step // 5, "custom/acc": step / 20, "flag": step % 2 == 0})
     run.log({"odd": math.nan, "up": math.inf, "down": -math.inf, "text": 'says "NaN"'})
-    run.log({"later": 1.5, "_timestamp": 1684324800.123}, step=1000)
+    run.log({"later": 1.5, "_timestamp": 1684324800.123}, step=1000, commit=True)
     run.log({"weights": wandb.Histogram(np_histogram=(np.array([1, 2, 3]), np.array([0.0, 1.0, 2.0, 4.0])))})
     table = wandb.Table(columns=["step", "value"], data=[[1, "a"], [2, "b"]])
     run.log({"logs/out": table})
@@ -80,7 +79,9 @@ def other_runs():
     fork = init(id="forked", fork_from="first?_step=9")
     fork.log({"loss": 5.0})
     fork.finish()
-    failed = init(id="failed", resume="allow", group="a group")
+    failed = init(id="failed", resume="allow", group="a group", console="wrap")
+    print("said aloud")
+    print("and ✓ again", file=sys.stderr)
     failed.use_artifact("model:best").wait()
     failed.link_artifact(failed.use_artifact("model:v0"), "collected", aliases=["linked"])
     failed.log({"x": 1})

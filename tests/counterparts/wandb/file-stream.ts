@@ -11,6 +11,7 @@ interface Chunk {
 }
 
 const KNOWN = ['files', 'uploaded', 'preempting', 'complete', 'exitcode'];
+const ENDED = ['finished', 'failed', 'crashed', 'killed'];
 const SUMMARY = 'wandb-summary.json';
 
 /** Takes one request. It is taken whole or not at all. @returns the answer @throws Refusal */
@@ -33,6 +34,7 @@ export function takeStream(run: Run, body: unknown, limits: Limits): Record<stri
     if (name === 'wandb-history.jsonl') run.history.put(offset, content);
   for (const [name, chunk] of chunks) PUT[name]?.(run, chunk);
   for (const path of uploaded as string[]) run.uploaded.add(path);
+  if (ENDED.includes(run.state)) run.resumed += 1;
   run.heartbeatAt = new Date();
   run.state = stateAfter(complete, preempting, exitcode as number | null);
   if (complete) run.exitCode = exitcode as number;

@@ -43,6 +43,9 @@ export interface HeldRun {
   heartbeatAt: Date;
   /** Unwrapped, without `_wandb`. Non-finite numbers are texts here and below. */
   config: JsonObject;
+  /** Whole and as it came, where numbers of 64 bits are whole. */
+  configText: string;
+  summaryText: string;
   /** The internal part of the config. */
   internal: JsonObject;
   summary: JsonObject;
@@ -53,7 +56,7 @@ export interface HeldRun {
   events: readonly string[];
   console: readonly string[];
   forkFrom: Run['forkFrom'];
-  /** How often it was taken up again. */
+  /** How often it was written to after its end, and rewound. */
   resumed: number;
   files: Record<string, HeldFile>;
   /** Uploaded, but not reported. */
@@ -72,6 +75,8 @@ export function heldRun(run: Run, site: Site): HeldRun {
     name: run.name,
     ...{ displayName, group, jobType, notes, tags, state, exitCode, createdAt, heartbeatAt, forkFrom, resumed },
     config,
+    configText: run.config,
+    summaryText: run.summaryText,
     internal: (internal ?? {}) as JsonObject,
     summary: parseObject(run.summaryText),
     historyLines: run.history.lines,

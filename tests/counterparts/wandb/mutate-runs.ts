@@ -28,7 +28,6 @@ const STATES: RunState[] = ['pending', 'running', 'finished', 'failed', 'crashed
 function upsertBucket(input: Arguments, site: Site) {
   checkInput(input);
   const { run, isNew } = findOrMake(input, site);
-  const isTakenUp = !isNew && typeof input.id !== 'string';
   for (const [name, property] of Object.entries(PLAIN)) {
     const value = input[name] as Text;
     if (value !== null && value !== undefined) run[property as (typeof PLAIN)['notes']] = value;
@@ -37,7 +36,6 @@ function upsertBucket(input: Arguments, site: Site) {
   if (typeof input.config === 'string') run.config = input.config;
   if (typeof input.summaryMetrics === 'string') run.summary = [input.summaryMetrics];
   if (typeof input.state === 'string') run.state = input.state as RunState;
-  if (isTakenUp) run.resumed += 1;
   run.heartbeatAt = new Date();
   return { bucket: run, inserted: isNew };
 }

@@ -3,6 +3,7 @@
 import { connection } from './connections.ts';
 import type { Arguments, Resolvers } from './graphql/execute.ts';
 import { contentKey } from './held.ts';
+import { parseObject } from './json.ts';
 import { describeManifest } from './mutate-artifacts.ts';
 import { demand } from './refusal.ts';
 import type { Site } from './site.ts';
@@ -106,7 +107,8 @@ function filesByEntries(artifact: Artifact, given: Arguments, site: Site) {
 /** Committed versions, the newest first. */
 function versionsOf(collection: Collection, given: Arguments) {
   const { order } = given;
-  demand(((given.filters as string | null | undefined) ?? '{}') === '{}', 'filters of artifacts are not emulated');
+  const { state = 'COMMITTED', ...rest } = parseObject((given.filters as string | null | undefined) ?? '{}');
+  demand(state === 'COMMITTED' && Object.keys(rest).length === 0, 'other filters of artifacts are not emulated');
   const members = collection.members.filter(({ artifact }) => artifact.state === 'COMMITTED');
   if (order !== '+createdAt') members.reverse();
   const page = connection(members, given);

@@ -63,9 +63,9 @@ function sampled(run: Run, specs: string[]): unknown[] {
   });
 }
 
-/** Every line has its step here; what else is asked for only if it has it. */
+/** All rows, with what is asked for of each. None was exported to parquet yet. */
 function liveData(run: Run, keys: string[]): unknown[] {
-  if (keys.length === 1 && keys[0] === '_step') return run.history.steps;
+  if (keys.length === 1 && keys[0] === '_step') return run.history.steps.map((step) => ({ _step: step }));
   return run.history.lines.map((_, at) => {
     const row = run.history.row(at);
     return Object.fromEntries(keys.filter((key) => key in row).map((key) => [key, row[key]]));

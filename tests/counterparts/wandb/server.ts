@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { type Fault, Faults } from './faults.ts';
 import { takeStream } from './file-stream.ts';
 import { answer, type GraphQLRequest, readRequest, rootFields } from './graphql-endpoint.ts';
-import { type HeldRun, heldRun } from './held.ts';
+import { contentKey, type HeldRun, heldRun } from './held.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { RateLimit } from './rate-limit.ts';
 import { demand, Refusal } from './refusal.ts';
@@ -184,7 +184,10 @@ class Front {
     if (method === 'GET' && url.pathname === '/healthz') return { operation: 'health', perform: () => json(200, '{}') };
     authenticate(request.headers.authorization);
     if (method === 'POST' && url.pathname === '/graphql') return this.#graphqlWork(request, body);
-    const [, files, entity, project, run, ...rest] = url.pathname.split('/').map(decodeURIComponent);
+    const parts = url.pathname.slice(1).split('/').map(decodeURIComponent);
+    if (method === 'GET' && parts[0] === 'artifactsV2')
+      return { operation: 'GET artifactsV2', perform: () => this.#artifactFile(parts.slice(1)) };
+    const [files, entity, project, run, ...rest] = parts;
     if (files !== 'files' || run === undefined || rest.length === 0)
       throw new Refusal(404, `There is no ${method} ${url.pathname}`);
     if (method === 'POST' && rest.length === 1 && rest[0] === 'file_stream')
@@ -241,6 +244,16 @@ class Front {
       return { ...json(200, JSON.stringify(taken)), headers: { 'content-type': 'application/json', ...rate } };
     };
     return { operation: 'fileStream', perform };
+  }
+
+  /** `REGION/ENTITY/PROJECT/COLLECTION/BIRTH ARTIFACT/HEX MD5/NAME` */
+  #artifactFile([region, entity, projectName, collectionName = '', birth = '', hex = '']: string[]): Answer {
+    const project = this.#site.store.project(entity, projectName, 'download');
+    const collection = project.collections.get(collectionName);
+    const md5 = Buffer.from(hex, 'hex').toString('base64');
+    const object = collection && this.#site.storage.objects.get(contentKey(collection, birth, md5));
+    if (region !== 'default' || !object) throw new Refusal(404, `no content ${hex} of ${collectionName}`);
+    return bytesAnswer(object.bytes, undefined);
   }
 
   #file(entity: string, projectName: string, runName: string, path: string): Answer {

@@ -42,7 +42,7 @@ export class Run {
   events: string[] = [];
   output: string[] = [];
   forkFrom: { run: string; step: number } | null = null;
-  /** Resume and rewind: how often the run was taken up again. */
+  /** How often it was written to after its end, and rewound. */
   resumed = 0;
   /** Paths that an upload address was given for. */
   readonly announced = new Set<string>();

@@ -1,0 +1,151 @@
+"""Prints all that a W&B project holds, read by the official API class only, as one JSON object a line.
+
+Usage: wandb_readback.py FOLDER ENTITY/PROJECT [OPTIONS], with WANDB_BASE_URL and WANDB_API_KEY set; FOLDER is for
+downloads. OPTIONS is JSON: `filters` and `order` of runs; `download`: false to leave the contents of files out.
+
+Lines by `kind`: `run`, then `rows` (history, in pieces), `file`, `artifact`, `console` of that run, at the end
+`collection` and `end`. Non-finite numbers are what the server answers, texts.
+"""
+
+import hashlib
+import json
+import math
+import pathlib
+import shutil
+import sys
+
+import wandb
+
+FOLDER = pathlib.Path(sys.argv[1])
+PATH = sys.argv[2]
+OPTIONS = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+ROWS_PER_PIECE = 10_000
+ROWS_PER_PAGE = 50_000
+# GraphQL's Int, which the number of samples is.
+MAX_PAGE = 2**31 - 1
+
+
+def tell(kind, **content):
+    json.dump({"kind": kind, **content}, sys.stdout, separators=(",", ":"))
+    sys.stdout.write("\n")
+
+
+def sha256(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def page_size(run):
+    """Steps of a page. The SDK pages by steps, whether there are rows or not, so sparse steps need large pages."""
+    pages = math.ceil(max(run._attrs["historyLineCount"], 1) / ROWS_PER_PAGE)
+    return min(math.ceil((run.lastHistoryStep + 1) / pages), MAX_PAGE)
+
+
+def tell_history(run):
+    size = page_size(run)
+    rows = []
+    if size > 0:
+        for row in run.scan_history(page_size=size, use_cache=False):
+            rows.append(row)
+            if len(rows) == ROWS_PER_PIECE:
+                tell("rows", run=run.id, rows=rows)
+                rows = []
+    if rows:
+        tell("rows", run=run.id, rows=rows)
+
+
+def tell_files(run):
+    for file in run.files(per_page=1000):
+        found = {"name": file.name, "size": file.size, "md5": file.md5}
+        if OPTIONS.get("download", True):
+            # The API opens what it downloads as text, which is left alone here.
+            file.download(root=str(FOLDER / "files" / run.id), replace=True).close()
+            found["sha256"] = sha256(FOLDER / "files" / run.id / file.name)
+        tell("file", run=run.id, **found)
+
+
+def download_entries(artifact, entries):
+    """References are left alone: they are somewhere else."""
+    root = str(FOLDER / "artifact")
+    if any(entry["ref"] for entry in entries.values()):
+        for path, entry in entries.items():
+            if entry["ref"] is None:
+                artifact.get_entry(path).download(root=root, skip_cache=True)
+    else:
+        artifact.download(root=root, skip_cache=True)
+    for path, entry in entries.items():
+        if entry["ref"] is None:
+            entry["sha256"] = sha256(pathlib.Path(root, path))
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def tell_artifacts(run):
+    used = [artifact.name for artifact in run.used_artifacts()]
+    for artifact in run.logged_artifacts():
+        entries = {
+            path: {"digest": entry.digest, "size": entry.size, "ref": entry.ref}
+            for path, entry in artifact.manifest.entries.items()
+        }
+        if OPTIONS.get("download", True):
+            download_entries(artifact, entries)
+        tell(
+            "artifact",
+            run=run.id,
+            name=artifact.name,
+            type=artifact.type,
+            aliases=artifact.aliases,
+            tags=artifact.tags,
+            state=artifact.state,
+            digest=artifact.digest,
+            description=artifact.description,
+            metadata=artifact.metadata,
+            size=artifact.size,
+            files=sorted(file.name for file in artifact.files()),
+            entries=entries,
+        )
+    if used:
+        tell("used", run=run.id, artifacts=used)
+
+
+def tell_run(run):
+    # Loads the run whole. One that is listed whole has lost the internal part of its config.
+    internal = run.rawconfig.get("_wandb")
+    tell(
+        "run",
+        run=run.id,
+        name=run.name,
+        group=run.group,
+        job_type=run.job_type,
+        tags=run.tags,
+        notes=run.notes,
+        state=run.state,
+        config=run.config,
+        internal=internal,
+        summary=dict(run.summary_metrics),
+        created_at=run.created_at,
+        last_step=run.lastHistoryStep,
+        lines=run._attrs["historyLineCount"],
+    )
+    tell_history(run)
+    tell_files(run)
+    tell_artifacts(run)
+    console = [line.content for line in run.console_logs()]
+    if console:
+        tell("console", run=run.id, lines=console)
+
+
+def tell_collections(api):
+    for artifact_type in api.artifact_types(PATH):
+        for collection in artifact_type.collections():
+            versions = {version.version: version.aliases for version in collection.artifacts()}
+            tell("collection", name=collection.name, type=artifact_type.name, versions=versions)
+
+
+api = wandb.Api(timeout=60)
+runs = api.runs(PATH, filters=OPTIONS.get("filters"), order=OPTIONS.get("order", "+created_at"))
+count = 0
+for run in runs:
+    tell_run(run)
+    count += 1
+if "filters" not in OPTIONS:
+    tell_collections(api)
+tell("end", runs=count)
