@@ -1,7 +1,7 @@
 // The GraphQL address: a document is parsed, validated whole, then carried out.
 
 import { coerceVariables, execute, type Resolvers } from './graphql/execute.ts';
-import type { InputObject } from './graphql/schema.ts';
+import type { InputObject, Schema } from './graphql/schema.ts';
 import { type Document, parseDocument } from './graphql/syntax.ts';
 import { validate } from './graphql/validate.ts';
 import { isObject } from './json.ts';
@@ -11,7 +11,6 @@ import { demand, Refusal } from './refusal.ts';
 import { ARTIFACT_RESOLVERS } from './resolve-artifacts.ts';
 import { RUN_RESOLVERS } from './resolve-runs.ts';
 import { SITE_RESOLVERS } from './resolve-site.ts';
-import { SCHEMA } from './schema.ts';
 import type { Site } from './site.ts';
 
 const RESOLVERS = merged([SITE_RESOLVERS, RUN_RESOLVERS, RUN_MUTATIONS, ARTIFACT_RESOLVERS, ARTIFACT_MUTATIONS]);
@@ -30,7 +29,7 @@ export interface GraphQLRequest {
 }
 
 /** @throws Refusal 400 */
-export function readRequest(body: string): GraphQLRequest {
+export function readRequest(body: string, schema: Schema): GraphQLRequest {
   const json = parsed(() => JSON.parse(body) as unknown);
   demand(isObject(json) && typeof json.query === 'string', 'the body must be {"query", "variables"}');
   const { query, variables, operationName, ...rest } = json;
@@ -38,7 +37,7 @@ export function readRequest(body: string): GraphQLRequest {
   for (const key of Object.keys(rest)) demand(known.includes(key), `unknown field ${key} of a GraphQL request`);
   demand(variables === undefined || variables === null || isObject(variables), 'variables must be an object');
   const document = parsed(() => parseDocument(query));
-  const errors = validate(SCHEMA, document);
+  const errors = validate(schema, document);
   if (errors.length > 0) throw new Refusal(400, errors.join('\n'));
   return { document, variables: variables ?? {}, operationName: operationName as string | undefined };
 }
@@ -52,11 +51,12 @@ export function rootFields({ document }: GraphQLRequest): string {
 /** @throws Refusal */
 export function answer(request: GraphQLRequest, site: Site): string {
   const { document, variables: given, operationName } = request;
+  const { schema } = site;
   const operations = document.operations.filter(({ name }) => !operationName || name === operationName);
   demand(operations.length === 1, `no single operation ${operationName ?? ''}`);
   const operation = operations[0]!;
-  const variables = parsed(() => coerceVariables(SCHEMA, operation, given));
-  const execution = { schema: SCHEMA, resolvers: RESOLVERS, document, operation, variables, context: site };
+  const variables = parsed(() => coerceVariables(schema, operation, given));
+  const execution = { schema, resolvers: RESOLVERS, document, operation, variables, context: site };
   return JSON.stringify({ data: execute(execution) });
 }
 

@@ -1,6 +1,6 @@
 // A run's history: lines as they came, with their steps; parsed only when somebody asks by key.
 
-import { type JsonObject, parseObject, quoteNonFinite } from './json.ts';
+import { type JsonObject, parseObject } from './json.ts';
 import { demand } from './refusal.ts';
 
 export interface KeyInfo {
@@ -61,7 +61,7 @@ export class History {
 
   /** Lines with minStep ≤ step < maxStep; evenly chosen ones if they are more than asked for. */
   page(minStep: number, maxStep: number, samples: number): string[] {
-    return this.#chosen(minStep, maxStep, samples).map((at) => quoteNonFinite(this.lines[at]!));
+    return this.#chosen(minStep, maxStep, samples).map((at) => this.lines[at]!);
   }
 
   /** Rows that have all of some keys, with these keys only. `maxStep` is included. */

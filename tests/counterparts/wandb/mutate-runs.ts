@@ -5,7 +5,7 @@ import { isObject, type JsonObject, parseObject } from './json.ts';
 import { checkDisplayName, checkPath, checkRunName, checkTags } from './limits.ts';
 import { demand, Refusal } from './refusal.ts';
 import type { Site } from './site.ts';
-import { type Project, Run, type RunState } from './store.ts';
+import { Run, type RunState } from './store.ts';
 
 type Text = string | null | undefined;
 
@@ -57,7 +57,8 @@ function configOf(text: string): JsonObject {
   return config;
 }
 
-function findOrMake(input: Arguments, { store }: Site): { run: Run; isNew: boolean } {
+function findOrMake(input: Arguments, site: Site): { run: Run; isNew: boolean } {
+  const { store } = site;
   if (typeof input.id === 'string') {
     const run = store.runs.get(input.id);
     if (!run) throw new Refusal(404, `run ${input.id} not found during upsertBucket`);
@@ -76,20 +77,21 @@ function findOrMake(input: Arguments, { store }: Site): { run: Run; isNew: boole
       `run ${project.entity}/${project.name}/${name} was previously created and deleted; try a new run name`,
     );
   const run = new Run(project, name, `bright-run-${project.runs.size + 1}`);
-  if (typeof input.config === 'string') branch(run, configOf(input.config), project);
+  if (typeof input.config === 'string') branch(run, configOf(input.config), site);
   project.runs.set(name, run);
   store.runs.set(run.id, run);
   return { run, isNew: true };
 }
 
 /** A new run whose config has a branch point inherits the history up to there. */
-function branch(run: Run, config: JsonObject, project: Project): void {
+function branch(run: Run, config: JsonObject, { forking }: Site): void {
   const internal = isObject(config._wandb) && isObject(config._wandb.value) ? config._wandb.value : {};
   const point = internal.branch_point;
-  if (point === undefined || point === null) return;
+  if (point === undefined || point === null || forking === 'ignored') return;
+  if (forking === 'refused') throw new Refusal(403, 'forking runs is not enabled for this account');
   demand(isObject(point) && typeof point.run_id === 'string', 'branch_point needs a run_id');
   demand(Number.isSafeInteger(point.step), 'branch_point needs a step');
-  const parent = project.runs.get(point.run_id);
+  const parent = run.project.runs.get(point.run_id);
   if (!parent) throw new Refusal(404, `branch_point: run ${point.run_id} not found during upsertBucket`);
   demand((point.step as number) <= parent.history.lastStep, `branch_point: ${point.run_id} has no step ${point.step}`);
   run.forkFrom = { run: parent.name, step: point.step as number };

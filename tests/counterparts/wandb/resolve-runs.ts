@@ -72,6 +72,10 @@ function liveData(run: Run, keys: string[]): unknown[] {
   });
 }
 
+function textOf(json: string, { bareNonFinite }: Site): string {
+  return bareNonFinite ? json : quoteNonFinite(json);
+}
+
 export const RUN_RESOLVERS: Resolvers<Site> = {
   Project: {
     runs: (project: Project, given) => connection(runsOf(project, given), given),
@@ -85,9 +89,9 @@ export const RUN_RESOLVERS: Resolvers<Site> = {
     readOnly: () => false,
     user: (_: Run, __, { user }) => ({ ...user }),
     projectId: (run: Run) => run.project.internalId,
-    config: (run: Run) => quoteNonFinite(run.config),
-    summaryMetrics: (run: Run) => quoteNonFinite(run.summaryText),
-    systemMetrics: (run: Run) => quoteNonFinite(run.events.at(-1) ?? '{}'),
+    config: (run: Run, _, site) => textOf(run.config, site),
+    summaryMetrics: (run: Run, _, site) => textOf(run.summaryText, site),
+    systemMetrics: (run: Run, _, site) => textOf(run.events.at(-1) ?? '{}', site),
     wandbConfig: (run: Run, { keys }) => {
       const wrapped = parseObject(run.config)._wandb;
       const value = isObject(wrapped) && isObject(wrapped.value) ? wrapped.value : {};
@@ -101,13 +105,16 @@ export const RUN_RESOLVERS: Resolvers<Site> = {
     eventsTail: (run: Run) => tail(run.events),
     historyKeys: (run: Run) =>
       run.history.lines.length > 0 ? { sets: [], keys: run.history.keyInfo(), lastStep: run.history.lastStep } : null,
-    history: (run: Run, { minStep, maxStep, samples }) =>
-      run.history.page(
-        (minStep as number | null) ?? 0,
-        (maxStep as number | null) ?? Number.MAX_SAFE_INTEGER,
-        (samples as number | null) ?? 500,
-      ),
-    events: (run: Run, { samples }) => run.events.slice(-((samples as number | null) ?? 500)).map(quoteNonFinite),
+    history: (run: Run, { minStep, maxStep, samples }, site) =>
+      run.history
+        .page(
+          (minStep as number | null) ?? 0,
+          (maxStep as number | null) ?? Number.MAX_SAFE_INTEGER,
+          (samples as number | null) ?? 500,
+        )
+        .map((line) => textOf(line, site)),
+    events: (run: Run, { samples }, site) =>
+      run.events.slice(-((samples as number | null) ?? 500)).map((line) => textOf(line, site)),
     sampledHistory: (run: Run, { specs }) => sampled(run, specs as string[]),
     parquetHistory: (run: Run, { liveKeys }) => ({ parquetUrls: [], liveData: liveData(run, liveKeys as string[]) }),
     logLines: (run: Run, given) => logLines(run, given),

@@ -297,11 +297,8 @@ function jsonText(value: unknown): unknown {
 
 const int64 = (value: unknown) => integer(value, MAX_INT64);
 
-/** The schema that all documents are validated against. */
-export const SCHEMA = new Schema(DEFINITIONS, {
-  JSON: (value) => value,
-  JSONString: jsonText,
-  DateTime: (value) => value,
-  Int64: int64,
-  Duration: int64,
-});
+/** The schema that documents are validated against. @param hidden what an older server lacks, as `Type.field` */
+export function wandbSchema(hidden: readonly string[] = []): Schema {
+  const scalars = { JSON: (value: unknown) => value, JSONString: jsonText, DateTime: (value: unknown) => value };
+  return new Schema(DEFINITIONS, { ...scalars, Int64: int64, Duration: int64 }, hidden);
+}

@@ -11,6 +11,7 @@ import { contentKey, type HeldRun, heldRun } from './held.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { RateLimit } from './rate-limit.ts';
 import { demand, Refusal } from './refusal.ts';
+import { wandbSchema } from './schema.ts';
 import type { Site } from './site.ts';
 import { Storage } from './storage.ts';
 import { type RunState, Store } from './store.ts';
@@ -24,6 +25,12 @@ export interface WandbServerOptions {
   entities?: string[];
   /** Optional abilities that the server tells the SDK. @default SERVER_FEATURES */
   features?: string[];
+  /** What an older server lacks, e.g. `Run.parquetHistory`, `CreateArtifactInput.tags`. @default nothing */
+  without?: string[];
+  /** Runs that fork: not all plans of the service have it. @default done */
+  forking?: Site['forking'];
+  /** NaN and infinities stand bare in JSON texts that are answered. @default false: they are texts */
+  bareNonFinite?: boolean;
   /** Told of each refusal. */
   onRefusal?(refusal: { operation: string; status: number; message: string }): void;
 }
@@ -85,6 +92,9 @@ export async function startWandbServer(options: WandbServerOptions = {}): Promis
     url,
     store,
     limits,
+    schema: wandbSchema(options.without),
+    forking: options.forking ?? 'done',
+    bareNonFinite: options.bareNonFinite ?? false,
     storage: new Storage(url, limits),
     features: options.features ?? SERVER_FEATURES,
     user: { id: 'VXNlcjox', name: 'Emulated User', username: 'emulated-user', email: 'user@example.com' },
@@ -213,7 +223,7 @@ class Front {
     demand(/^application\/json\b/.test(headers['content-type'] ?? ''), 'the body must be application/json');
     let request: GraphQLRequest;
     try {
-      request = readRequest(body.toString());
+      request = readRequest(body.toString(), this.#site.schema);
     } catch (error) {
       const perform = () => {
         throw error;

@@ -53,6 +53,8 @@ async function refused(reply: Promise<Reply>, status: number, message: RegExp) {
   assert.match(text, message);
 }
 
+const forkConfig = (run_id: string, step: number) =>
+  JSON.stringify({ _wandb: { value: { branch_point: { run_id, step } } } });
 const row = (step: number) => JSON.stringify({ loss: 1, _step: step, _timestamp: 1, _runtime: 0 });
 const history = (offset: number, content: string[]) => ({ files: { 'wandb-history.jsonl': { offset, content } } });
 
@@ -127,6 +129,33 @@ test('names of runs, projects, tags and configs have rules', async (t) => {
   ];
   for (const [input, status, message] of cases) await refused(upsert(input), status, message);
   assert.deepEqual(server.runs(), []);
+});
+
+test('an older server lacks fields, another plan forks', async (t) => {
+  const without = ['Run.parquetHistory', 'CreateArtifactInput.tags', 'UpsertBucketInput.jobRepo'];
+  const { graphql, upsert } = await start(t, { without });
+  const query = '{ project(name: "p") { run(name: "one") { parquetHistory(liveKeys: []) { liveData } } } }';
+  await refused(graphql(query), 400, /Cannot query field \\"parquetHistory\\" on type \\"Run\\"/);
+  await refused(upsert({ name: 'one', jobRepo: null }), 400, /unknown field/);
+  const fork = { name: 'two', modelName: 'p', config: forkConfig('one', 0) };
+  await refused((await withRun(t, { forking: 'refused' })).upsert(fork), 403, /forking/);
+  await refused((await withRun(t)).upsert(fork), 400, /one has no step 0/);
+  const { server, upsert: again } = await withRun(t, { forking: 'ignored' });
+  assert.equal((await again(fork)).status, 200);
+  assert.equal(server.run('p', 'two').forkFrom, null);
+});
+
+test('non-finite numbers are texts, or bare if asked for', async (t) => {
+  const line = '{"_step":0,"x":NaN,"text":"NaN, -Infinity","y":-Infinity}';
+  for (const [bareNonFinite, answered] of [
+    [false, '{"_step":0,"x":"NaN","text":"NaN, -Infinity","y":"-Infinity"}'],
+    [true, line],
+  ] as const) {
+    const { graphql, stream } = await withRun(t, { bareNonFinite });
+    assert.equal((await stream(history(0, [line]))).status, 200);
+    const { data } = await graphql('{ project(name: "p") { run(name: "one") { history(samples: 10) } } }');
+    assert.deepEqual(data, { project: { run: { history: [answered] } } });
+  }
 });
 
 test('a deleted run is not made again', async (t) => {

@@ -51,9 +51,13 @@ export class Schema {
   readonly types: ReadonlyMap<string, TypeDefinition>;
   readonly #scalars: Record<string, ScalarReader>;
 
-  /** @param scalars readers of the scalars that the definitions add */
-  constructor(definitions: string, scalars: Record<string, ScalarReader>) {
+  /**
+   * @param scalars readers of the scalars that the definitions add
+   * @param hidden fields that aren't there after all, as `Type.field`
+   */
+  constructor(definitions: string, scalars: Record<string, ScalarReader>, hidden: readonly string[] = []) {
     this.types = new Map(parseTypes(BUILT_IN + definitions).map((type) => [type.name, type]));
+    for (const path of hidden) this.#hide(path);
     this.#scalars = { ...SCALARS, ...scalars };
     for (const name of this.#referred()) if (!this.types.has(name)) throw new Error(`The schema has no type ${name}.`);
   }
@@ -113,6 +117,16 @@ export class Schema {
     } catch (error) {
       throw new Error(`${place}: ${type.name} ${(error as Error).message}`);
     }
+  }
+
+  /** @throws Error if there is none, which would be a mistake in a test */
+  #hide(path: string): void {
+    const [typeName = '', name] = path.split('.');
+    const type = this.types.get(typeName);
+    const fields: { name: string }[] = type && 'fields' in type ? type.fields : [];
+    const at = fields.findIndex((field) => field.name === name);
+    if (at < 0) throw new Error(`The schema has no ${path}.`);
+    fields.splice(at, 1);
   }
 
   #coerceObject(value: unknown, name: string, fields: InputDefinition[], place: string): InputObject {
