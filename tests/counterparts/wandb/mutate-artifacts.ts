@@ -306,6 +306,8 @@ function deleteArtifact(input: Arguments, site: Site) {
     throw new Refusal(409, `artifact has aliases ${aliases}: delete them, too`);
   for (const alias of aliases) sequence.aliases.delete(alias);
   artifact.state = 'DELETED';
+  const newest = sequence.members.findLast((one) => one.artifact.state === 'COMMITTED');
+  if (newest && aliases.includes('latest')) sequence.aliases.set('latest', newest);
   return { artifact };
 }
 

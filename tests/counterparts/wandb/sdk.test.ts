@@ -11,6 +11,7 @@ import { wandbSchema } from './schema.ts';
 import { startWandbServer, type WandbServer, type WandbServerOptions } from './server.ts';
 
 const SESSION = join(import.meta.dirname, '..', 'wandb_session.py');
+const EDITS = join(import.meta.dirname, '..', 'wandb_edits.py');
 const DOCUMENTS = join(import.meta.dirname, '..', 'wandb_documents.py');
 
 interface Session {
@@ -179,6 +180,40 @@ async function checkListing(server: WandbServer) {
     ['failed', 'first'],
   );
 }
+
+test('the SDK rewinds, samples, edits, deletes and lists', async (t) => {
+  const { server, refusals } = await start(t);
+  const { history, ...found } = await runWandb<Record<string, unknown>>(server, EDITS);
+  assert.deepEqual(refusals, []);
+  assert.deepEqual(
+    (history as { _step: number }[]).map(({ _step }) => _step),
+    [0, 4, 9],
+  );
+  const even = (steps: number[]) => steps.map((_step) => ({ _step, even: true }));
+  assert.deepEqual(found, {
+    by_key: even([0, 2, 4, 6, 8]),
+    scan: even([2, 4, 6]).map((row) => ({ ...row, x: row._step / 2 })),
+    last_step: 9,
+    uploaded: 'more.txt',
+    files: ['more.txt'],
+    absent: `CommError: Could not find run <Run ${server.entity}/edits/absent (not found)>`,
+    absent_project: 'ValueError: Could not find project absent',
+    left: ['kept', 'rewound'],
+    projects: ['edits', 'made'],
+    other_type: "ValueError: Artifact data already exists with type 'dataset'; cannot create another with type 'model'",
+    artifact: ['data:good', ['good', 'latest'], 'described', { rows: 5 }],
+    made_by: 'maker',
+    exists: [true, false],
+    gone: false,
+  });
+  const kept = server.run('edits', 'kept');
+  assert.deepEqual([kept.config, kept.tags, kept.notes, kept.summary.best], [{ lr: 0.25 }, ['edited'], 'noted', 7]);
+  const rewound = server.run('edits', 'rewound').history();
+  assert.deepEqual(
+    rewound.map(({ x }) => x),
+    [0, 0.5, 1, 1.5, 2, 0, 0.5, 1],
+  );
+});
 
 test('refusals that pass, lost answers and cut connections lose and double nothing', async (t) => {
   const { server } = await start(t, {

@@ -95,7 +95,8 @@ export async function startWandbServer(options: WandbServerOptions = {}): Promis
     schema: wandbSchema(options.without),
     forking: options.forking ?? 'done',
     bareNonFinite: options.bareNonFinite ?? false,
-    storage: new Storage(url, limits),
+    // Another host than the API's, as the service's buckets are: the SDK sends its key to the API's host only.
+    storage: new Storage(url.replace('127.0.0.1', 'localhost'), limits),
     features: options.features ?? SERVER_FEATURES,
     user: { id: 'VXNlcjox', name: 'Emulated User', username: 'emulated-user', email: 'user@example.com' },
   };
@@ -209,6 +210,7 @@ class Front {
 
   #storageWork(method: string, url: URL, { headers }: IncomingMessage, body: Buffer): Work {
     const { storage } = this.#site;
+    if (!headers.host?.startsWith('localhost:')) throw new Refusal(404, `There is no storage at ${headers.host}`);
     if (method === 'PUT')
       return {
         operation: 'PUT storage',

@@ -247,6 +247,7 @@ test('upload addresses are signed, and good for a while', async (t) => {
   const url = await uploadUrl(client, 'a/b.txt');
   assert.equal((await put(url.replace('b.txt', 'c.txt'), 'x')).status, 403);
   assert.equal((await put(url, 'x', { authorization: 'Basic eA==' })).status, 400);
+  assert.equal((await put(url.replace('localhost', '127.0.0.1'), 'x')).status, 404);
   assert.match((await put(url, 'x', { 'content-md5': md5('y').toString('base64') })).text, /BadDigest/);
   assert.notEqual(await putChunked(url, 'x'), 200);
   assert.equal((await put(url, 'x')).status, 200);
