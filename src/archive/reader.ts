@@ -190,7 +190,7 @@ async function openPending(project: ArchiveProject, run: string, manifest: Manif
 }
 
 /** Where a part is: a temporary name may have been changed meanwhile. */
-async function placeOf(part: string): Promise<string> {
+export async function placeOf(part: string): Promise<string> {
   if (!part.endsWith(TEMPORARY) || (await stat(part).catch(() => undefined))) return part;
   return part.slice(0, -TEMPORARY.length);
 }

@@ -12,6 +12,8 @@ const RULES: [RegExp, string][] = [
   // JSON in base64: Neptune's API tokens and JSON web tokens both begin like this.
   [/\beyJ[\w+/=.-]{20,}/g, MASK],
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@"'<>]+@/gi, `$1${MASK}@`],
+  // A password in the address of a database may hold slashes and at signs as they are.
+  [/(\b(?:postgres(?:ql)?|mysql|mssql|oracle)[a-z0-9+.-]*:\/\/)[^\s?#"'<>]*@/gi, `$1${MASK}@`],
   // Signed addresses of Azure, AWS and Google carry the right to read in their query.
   [
     /(\bhttps?:\/\/[^\s?"'<>]+\?)[^\s"'<>]*?\b(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|token|api_?key)=[^\s"'<>]*/gi,

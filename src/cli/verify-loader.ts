@@ -47,7 +47,7 @@ export async function openTarget(
   const target = await createTarget(loader, { ...settingsOf(options), logger: log, signal }, context.env);
   try {
     if (!isComparable(target)) throw new ExporterError('unsupported', `What ${loader} holds can't be compared yet.`);
-    await target.connect();
+    await target.connect({ readOnly: true });
     return target;
   } catch (error) {
     await target.close();

@@ -4,7 +4,7 @@ const MAX_SHOWN = 300;
 
 /** An address fit for logs: without user and password, and without the values of its query. */
 export function redactUrl(url: string): string {
-  if (!URL.canParse(url)) return (url.split(/[?#]/)[0] ?? url).replace(/\/\/[^/]*@/, '//');
+  if (!URL.canParse(url)) return withoutUserInfo(url.split(/[?#]/)[0] ?? url);
   const parsed = new URL(url);
   parsed.username = '';
   parsed.password = '';
@@ -12,6 +12,11 @@ export function redactUrl(url: string): string {
   parsed.search = '';
   parsed.hash = '';
   return parsed.href + query;
+}
+
+/** An address of any kind without user and password, in which people leave slashes and at signs as they are. */
+export function withoutUserInfo(address: string): string {
+  return address.replace(/:\/\/[^?#]*@/, '://');
 }
 
 /** Words of another program as one line of at most 300 characters. */

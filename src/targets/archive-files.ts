@@ -1,11 +1,10 @@
 // The files of an archive on their way to a target: where they lie, and whether they are what was exported.
 
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onDisk } from '../model/disk-error.ts';
 import { ExporterError } from '../model/errors.ts';
 import { normalRelativePath } from '../model/plain-name.ts';
-import { fileHash } from './file-hash.ts';
+import { fileHash, readingArchive } from './file-hash.ts';
 import type { ExpectedFile, OpenOptions } from './target.ts';
 
 const OF_ONE_FILE = ['not_found', 'server', 'wrong_server', 'archive', 'unsupported'];
@@ -36,8 +35,12 @@ export async function checkFile(
   expected: ExpectedFile | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!expected) return;
-  const { size } = await onDisk(() => stat(source));
+  if (!expected) {
+    // A file that can't be read is told as such, not as a broken upload.
+    await readingArchive(source, () => access(source, constants.R_OK));
+    return;
+  }
+  const { size } = await readingArchive(source, () => stat(source));
   if (size !== expected.bytes) {
     throw new ExporterError(
       'archive',

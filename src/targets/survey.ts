@@ -12,6 +12,8 @@ export interface AttributeSurvey {
   rows: number;
   /** Of a series. */
   steps?: StepFacts;
+  /** Numbers of the points that a collision policy leaves out, where neighbours alone don't tell: see `leftOut`. */
+  dropped?: ReadonlySet<number>;
   missingSteps: number;
   missingTimestamps: number;
   /** Before 1970. */

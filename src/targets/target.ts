@@ -199,13 +199,14 @@ export interface Target {
   /** Address as shown to users; never holds a secret. */
   readonly address: string;
   /**
-   * Reaches the service and checks the credentials; makes nothing there. Nothing is sent before.
+   * Reaches the service and checks the credentials. Nothing is sent before.
+   * @param options `readOnly`: nothing may be made, not even a local store that isn't there: then it is as an empty one
    * @throws ExporterError `wrong_server`, `token_refused`, `network`
    */
-  connect(): Promise<void>;
+  connect(options?: { readOnly?: boolean }): Promise<void>;
   /** What this target does with values that are no plain numbers, half a sentence each, for people. Known once connected. */
   readonly valueNotes: { nan: string; infinity: string };
-  /** True if the group of a forecast is there already. */
+  /** True if the group of a forecast is there already. @throws ExporterError if no run can be made in it */
   hasGroup(name: string): Promise<boolean>;
   /**
    * Where a run would go, and what a load would alter: by the same code that the load goes by, so that both say the same.

@@ -89,7 +89,7 @@ export async function compareWithTarget(options: CompareTargetOptions): Promise<
     result.runs.push(emptyRun(projectId, runId, 'unread'));
   };
   const { projects } = await selectRuns({ ...options, signal, onDamaged });
-  await target.connect();
+  await target.connect({ readOnly: true });
   for (const project of projects) {
     await compareProject(project, { ...options, progress, signal }, result, stop);
   }
@@ -149,6 +149,7 @@ async function compareOne(
   const loaded = found && isWhole(found) ? await target.loadedAs(info, found) : undefined;
   if (!found || !loaded) return emptyRun(projectId, runId, stateOf(found), found?.id);
   const { prepared } = await prepareRun(run, {
+    target,
     digest,
     stepMultiplier: loaded.stepMultiplier,
     onStepCollision: loaded.collisions,

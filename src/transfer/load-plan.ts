@@ -66,7 +66,7 @@ export async function planLoad(options: PlanOptions): Promise<LoadPlan> {
   const onDamaged = (projectId: string, runId: string, error: unknown) =>
     runs.push({ ...emptyRun(projectId, runId, 'unreadable'), failures: [failureOf(error)] });
   const { projects, missing } = await selectRuns({ ...options, onDamaged });
-  await target.connect();
+  await target.connect({ readOnly: true });
   const { steps, digests } = await planSteps(projects, options);
   const values = { nans: 0, infinities: 0, negativeZeros: 0 };
   const groups = new Map<string, GroupPlan>();
@@ -79,7 +79,14 @@ export async function planLoad(options: PlanOptions): Promise<LoadPlan> {
       runs.push(plan);
       progress.points(plan.points);
       progress.runFinished(one.info.runId, plan.state === 'unreadable' ? 'failed' : 'done');
-      if (plan.group !== undefined) await countGroup(groups, plan.group, target);
+      if (plan.group === undefined) continue;
+      try {
+        await countGroup(groups, plan.group, target);
+      } catch (error) {
+        // No run can be made in it: a load would fail this one.
+        if (!(error instanceof ExporterError && error.code === 'server')) throw error;
+        plan.failures.push(failureOf(error));
+      }
     }
   }
   return { steps, groups: [...groups.values()], runs, values, missing };

@@ -6,15 +6,17 @@ import { type ReadOptions, readBatches, readRunInfo } from '../archive/reader.ts
 import { fileOfRun } from '../archive/staged-files.ts';
 import type { ArchiveRun, Manifest } from '../archive/types.ts';
 import { throwIfAborted } from '../http/limits.ts';
+import type { SeriesType } from '../model/attributes.ts';
 import { type Batch, rowCount } from '../model/batches.ts';
 import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import type { RunInfo } from '../model/runs.ts';
 import { AlterationList } from '../targets/alterations.ts';
-import type { CollisionPolicy } from '../targets/step-collisions.ts';
+import { type CollisionPolicy, leftOut } from '../targets/step-collisions.ts';
 import { type RunSurvey, surveyBatch } from '../targets/survey.ts';
 import type { Alteration, ExpectedFile, FoundRun, OpenOptions, Target } from '../targets/target.ts';
 import { contentDigest } from './content-digest.ts';
 import type { Progress } from './progress.ts';
+import { stepsOf } from './series-steps.ts';
 
 export interface LoadRunOptions {
   target: Target;
@@ -68,8 +70,34 @@ export async function loadRun(run: ArchiveRun, info: RunInfo, options: LoadRunOp
   return { outcome, found: found?.state, failures, alterations: targetRun.alterations };
 }
 
+/** Finds which points a policy leaves out of series whose steps go back or are missing: neighbours don't tell there. */
+async function findLeftOut(
+  run: ArchiveRun,
+  survey: RunSurvey,
+  {
+    stepMultiplier,
+    collisions,
+    types,
+    signal,
+  }: {
+    stepMultiplier: bigint;
+    collisions: Exclude<CollisionPolicy, 'stop'>;
+    types: ReadonlySet<SeriesType>;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  for (const [key, entry] of survey) {
+    const isOdd = entry.steps !== undefined && (entry.steps.isUnordered || entry.steps.missing > 0);
+    if (!isOdd || !types.has(entry.type as SeriesType)) continue;
+    entry.dropped = leftOut(await stepsOf(run, key, types, signal), stepMultiplier, collisions);
+  }
+}
+
 export interface PrepareOptions
-  extends Pick<LoadRunOptions, 'filesPath' | 'stepMultiplier' | 'onStepCollision' | 'parent' | 'progress' | 'signal'> {
+  extends Pick<
+    LoadRunOptions,
+    'target' | 'filesPath' | 'stepMultiplier' | 'onStepCollision' | 'parent' | 'progress' | 'signal'
+  > {
   digest: string;
 }
 
@@ -97,6 +125,9 @@ export async function prepareRun(
     );
   }
   const survey = await surveyRun(run, stepMultiplier, signal, missing, alterations);
+  if (collisions !== undefined && collisions !== 'stop') {
+    await findLeftOut(run, survey, { stepMultiplier, collisions, types: options.target.wholeSteps, signal });
+  }
   const prepared: OpenOptions = {
     digest,
     stepMultiplier,

@@ -1,17 +1,18 @@
 // The steps of everything that is to be loaded, looked at before anything is sent: which multiplier is exact, and where points would fall together.
 
-import { readBatches } from '../archive/reader.ts';
 import type { ArchiveRun } from '../archive/types.ts';
 import { throwIfAborted } from '../http/limits.ts';
 import type { SeriesType } from '../model/attributes.ts';
 import { ExporterError } from '../model/errors.ts';
 import type { CollisionPolicy } from '../targets/step-collisions.ts';
 import { StepFacts } from '../targets/step-facts.ts';
+import { surveyKey } from '../targets/survey.ts';
 import type { Target } from '../targets/target.ts';
 import { contentDigest } from './content-digest.ts';
 import { isLeft } from './load-run.ts';
 import type { SelectedProject } from './load-selection.ts';
 import { type Progress, silentProgress } from './progress.ts';
+import { readableSeries, stepsOf } from './series-steps.ts';
 
 /** Series named one by one. */
 const NAMED = 10;
@@ -76,7 +77,9 @@ export async function planSteps(
         const digest = await contentDigest(run, signal);
         digests.set(run, digest);
         const found = asked === 'auto' ? undefined : await target.find(info, { digest, stepMultiplier: asked });
-        if (!found || !isLeft(found)) tally.add(run, await factsOf(run, target.wholeSteps, tally.multiplier, options));
+        if (!found || !isLeft(found)) {
+          tally.add(run, (await factsOf(run, target.wholeSteps, tally.multiplier, options)).values());
+        }
         progress.runFinished(run.runId, 'done');
       } catch (error) {
         // What is damaged is told when the run is loaded.
@@ -88,29 +91,29 @@ export async function planSteps(
   return { steps: tally.plan(), digests };
 }
 
-/** Facts about the series of a run whose steps have to be whole. */
+/** Facts about the series of a run whose steps have to be whole, by type and path. */
 async function factsOf(
   run: ArchiveRun,
   types: ReadonlySet<SeriesType>,
   multiplier: bigint,
   { planProgress, signal }: PlanStepsOptions,
-): Promise<Map<string, StepFacts>> {
-  const facts = new Map<string, StepFacts>();
-  for (const part of run.parts) {
-    try {
-      for await (const batch of readBatches({ ...run, parts: [part] }, { types: [...types] })) {
-        throwIfAborted(signal);
-        if (!('path' in batch)) continue;
-        const known = facts.get(batch.path) ?? new StepFacts(multiplier);
-        facts.set(batch.path, known);
-        known.add(batch.steps, batch.length, batch.stepValid);
-        planProgress?.points(batch.length);
-      }
-    } catch (error) {
-      if (!(error instanceof ExporterError && error.code === 'archive')) throw error;
-    }
+): Promise<Map<string, { path: string; facts: StepFacts }>> {
+  const found = new Map<string, { path: string; facts: StepFacts }>();
+  for await (const batch of readableSeries(run, types, signal)) {
+    const key = surveyKey(batch.kind, batch.path);
+    const known = found.get(key) ?? { path: batch.path, facts: new StepFacts(multiplier) };
+    found.set(key, known);
+    known.facts.add(batch.steps, batch.length, batch.stepValid);
+    planProgress?.points(batch.length);
   }
-  return facts;
+  // Neighbours don't tell all of a series whose steps go back: these few are sorted, one after the other.
+  for (const [key, known] of found) {
+    if (!known.facts.isUnordered) continue;
+    const steps: bigint[] = [];
+    for (const step of await stepsOf(run, key, types, signal)) if (step !== undefined) steps.push(step);
+    known.facts = StepFacts.ofSorted(BigInt64Array.from(steps), known.facts.missing, multiplier);
+  }
+  return found;
 }
 
 /** What becomes of a series at one multiplier. */
@@ -142,8 +145,8 @@ class Tally {
     return this.#asked === 'auto' ? 1n : this.#asked;
   }
 
-  add({ projectId, runId }: ArchiveRun, facts: ReadonlyMap<string, StepFacts>): void {
-    for (const [attributePath, one] of facts) {
+  add({ projectId, runId }: ArchiveRun, series: Iterable<{ path: string; facts: StepFacts }>): void {
+    for (const { path: attributePath, facts: one } of series) {
       if (one.exactMultiplier > this.#exact) this.#exact = one.exactMultiplier;
       if (one.separateMultiplier > this.#separate) this.#separate = one.separateMultiplier;
       this.#repeated += one.repeated;

@@ -101,7 +101,8 @@ test('readers that read all the time see one version or the other, never a mixtu
   for (const found of seen) assert.match(found, /^\d+\/\d+$/);
   assert.ok(seen.size > 1, 'the versions went by unseen');
   // A run that is replaced in the middle of being read is refused in a sentence, not mixed.
-  for (const message of refused) assert.match(message, /another export|can't be read|of another run|ENOENT|EISDIR|ENOTDIR/);
+  for (const message of refused)
+    assert.match(message, /another export|can't be read|of another run|ENOENT|EISDIR|ENOTDIR/);
 });
 
 test('a next manifest whose parts are lost is given up, and the old run stays', async (t) => {

@@ -1,6 +1,7 @@
 // `load --dry-run`, steps that would fall together, and `--step-multiplier auto`, from the outside, on a real MLflow server.
 
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before, type TestContext } from 'node:test';
 import { RunWriter } from '../../src/archive/writer.ts';
@@ -22,12 +23,14 @@ interface Bench {
   write(run: SampleRun): Promise<void>;
   points(): Promise<Record<string, [number, number][]>>;
   runs(): Promise<number>;
+  cwd: string;
 }
 
 async function bench(t: TestContext, prefix: string): Promise<Bench> {
   const cwd = await tempFolder(t);
   const read = () => readBack(server.url, `${prefix}/`, {});
   return {
+    cwd,
     load: (...args) =>
       runCli(
         [
@@ -190,4 +193,54 @@ test('auto takes the multiplier of the whole selection, and the same one again',
   assert.equal((JSON.parse(second.stdout) as { skipped: number }).skipped, 1);
   const other = await load('--step-multiplier', '10', '--on-step-collision', 'keep-last', '--json');
   assert.equal((JSON.parse(other.stdout) as { rescaled: number }).rescaled, 1);
+});
+
+test('a dry run makes no database, no folder and no server where there is none', async (t) => {
+  const { write, cwd } = await bench(t, 'nothing');
+  await write(sampleRun('ws/p', 'r', [whole]));
+  for (const uri of ['sqlite:///fresh.db', './new-store']) {
+    const result = await runCli(
+      ['load', '--loader', 'mlflow', '--mlflow-tracking-uri', uri, '-d', 'data', '--dry-run', '--json'],
+      { cwd },
+    );
+    assertExit(result, 0);
+    const { runs } = JSON.parse(result.stdout) as { runs: { state: string }[] };
+    assert.deepEqual(
+      runs.map(({ state }) => state),
+      ['new'],
+    );
+  }
+  const left = (await readdir(cwd)).filter((name) => !name.endsWith('.log'));
+  assert.deepEqual(left, ['data']);
+});
+
+test('series whose steps go back, or are missing, stop a load too; huge steps are foreseen', async (t) => {
+  const { load, write, runs, points } = await bench(t, 'odd');
+  const back = [
+    floats('back', [
+      ['0', 1, 0],
+      ['1', 2, 1],
+    ]),
+    floats('back', [
+      ['0.5', 3, 2],
+      ['1.5', 4, 3],
+    ]),
+  ];
+  await write(sampleRun('ws/p', 'r', back));
+  const stopped = await load();
+  assertExit(stopped, 1);
+  assert.match(stopped.stderr, /2 points of back \(run r/);
+  assert.equal(await runs(), 0);
+  assertExit(await load('--on-step-collision', 'keep-last'), 0);
+  assert.deepEqual((await points()).back, [
+    [0, 2],
+    [1, 3],
+  ]);
+  await write(sampleRun('ws/p', 'far', [floats('far', [['100', 1, 0]])]));
+  const far = await load('--dry-run', '--json', '-r', 'far', '--step-multiplier', '1000000000000000000');
+  const plan = JSON.parse(far.stdout) as { runs: { alterations: { code: string }[] }[] };
+  assert.deepEqual(
+    plan.runs[0]?.alterations.map(({ code }) => code),
+    ['step_out_of_range'],
+  );
 });

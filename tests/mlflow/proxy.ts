@@ -9,9 +9,10 @@ export interface Proxy {
 
 export interface ProxyOptions {
   /**
-   * Gives the body that is passed on; `missing` answers as a server does that doesn't know the path.
+   * Gives the body that is passed on; `missing` answers as a server does that doesn't know the path, `busy` with 503
+   * instead of passing it on, `lost` with 503 afterwards.
    */
-  onRequest?: (path: string, body: Buffer) => Buffer | 'missing' | undefined;
+  onRequest?: (path: string, body: Buffer) => Buffer | 'missing' | 'busy' | 'lost' | undefined;
 }
 
 /** Passes all on to `url`; closed when the test ends. */
@@ -23,8 +24,8 @@ export async function startProxy(
   const server = createServer(async (request, response) => {
     const sent = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>));
     const changed = onRequest?.(request.url ?? '', sent);
-    if (changed === 'missing') {
-      response.writeHead(404).end();
+    if (changed === 'missing' || changed === 'busy') {
+      response.writeHead(changed === 'busy' ? 503 : 404).end();
       return;
     }
     const body = changed instanceof Buffer ? changed : sent;
@@ -34,6 +35,10 @@ export async function startProxy(
       ...(request.method === 'GET' ? {} : { body }),
     });
     const content = Buffer.from(await answer.arrayBuffer());
+    if (changed === 'lost') {
+      response.writeHead(503).end();
+      return;
+    }
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' });
     response.end(content);
   }).listen(0, '127.0.0.1');

@@ -493,8 +493,9 @@ test('tags, user, times and status come from sys', async (t) => {
   assert.equal(run.user, 'ana');
   assert.equal(run.status, 'FAILED');
   assert.deepEqual([run.start, run.end], [1_700_000_000_123, 1_700_000_900_456]);
-  const { 'neptune_exporter.run_key': key, ...tags } = run.tags;
+  const { 'neptune_exporter.run_key': key, 'neptune_exporter.attempt': attempt, ...tags } = run.tags;
   assert.match(key ?? '', /^[0-9a-f]{64}$/);
+  assert.match(attempt ?? '', /^[0-9a-f-]{36}$/);
   assert.deepEqual(tags, {
     'mlflow.note.content': '# About\nthis',
     'mlflow.parentRunId': parent.id,
@@ -577,6 +578,71 @@ test('a run of other content stays until the new one is whole, and of two loads 
   const left = (await read('rivals')).flatMap(({ runs }) => runs.filter((one) => one.lifecycle === 'active'));
   assert.equal(left.length, 1, 'one copy');
   assert.equal(left[0]?.status, 'FINISHED');
+});
+
+for (const fault of ['busy', 'lost'] as const) {
+  test(`a run that is replaced stays as it is, though making the new one first answers 503 (${fault})`, async (t) => {
+    const prefix = `replaced ${fault}`;
+    const series = (length: number) =>
+      floats(
+        'm',
+        Array.from({ length }, (_, i): [string, number, number] => [`${i}`, i, length]),
+      );
+    const old = await send(await connect(t, prefix), sampleRun('ws/p', 'r', [series(5)]));
+    let met = false;
+    const { url } = await startProxy(t, server.url, {
+      onRequest(path) {
+        if (met || !path.endsWith('runs/create')) return undefined;
+        met = true;
+        return fault;
+      },
+    });
+    const target = await connect(t, prefix, url);
+    const changed = sampleRun('ws/p', 'r', [series(9)]);
+    // Ended before its end: the old one must not have got any of the new points.
+    await send(target, changed, { digest: 'd2' }, 1);
+    const all = async () => (await read(prefix)).flatMap(({ runs }) => runs);
+    const before = (await all()).find(({ id }) => id === old.id);
+    assert.deepEqual([before?.lifecycle, before?.status, before?.metrics.m?.length], ['active', 'FINISHED', 5]);
+    await send(await connect(t, prefix), changed, { digest: 'd2' });
+    const [only, ...others] = (await all()).filter(({ lifecycle }) => lifecycle === 'active');
+    assert.notEqual(only?.id, old.id);
+    assert.deepEqual([only?.status, only?.metrics.m?.length, others.length], ['FINISHED', 9, 0]);
+  });
+}
+
+test('of two whole copies one stays, and nothing is sent for it', async (t) => {
+  const series = floats('m', [['0', 1, 1]]);
+  const run = sampleRun('ws/p', 'r', [series]);
+  const first = await send(await connect(t, 'copies'), run);
+  const { experiment_id } = (await call('experiments/create', { name: 'copies/ws/p/elsewhere' })) as {
+    experiment_id: string;
+  };
+  const [held] = await read('copies').then((found) => found.flatMap(({ runs }) => runs));
+  const tags = Object.entries(held!.tags).map(([key, value]) => ({ key, value }));
+  await call('runs/create', { experiment_id, run_name: 'r', start_time: 1, tags });
+  const target = await connect(t, 'copies');
+  assert.equal((await target.find(run.info, { digest: 'd1', stepMultiplier: 1n }))?.state, 'half');
+  const again = await send(target, run);
+  const left = (await read('copies')).flatMap(({ runs }) => runs).filter(({ lifecycle }) => lifecycle === 'active');
+  assert.equal(left.length, 1);
+  assert.equal(left[0]?.id, again.id);
+  assert.ok([first.id].includes(again.id) || left[0]?.tags['neptune_exporter.loaded'] !== undefined);
+});
+
+test("an experiment that was renamed is still the project's, and a mark of another mapping is replaced", async (t) => {
+  const run = sampleRun('ws/p', 'r', [floats('m', [['0', 1, 1]])]);
+  const first = await send(await connect(t, 'renamed'), run);
+  const filter = "name = 'renamed/ws/p/an experiment'";
+  const found = (await call('experiments/search', { filter, max_results: 1 })) as {
+    experiments: { experiment_id: string }[];
+  };
+  const [{ experiment_id }] = found.experiments as [{ experiment_id: string }];
+  await call('experiments/update', { experiment_id, new_name: 'another name' });
+  const content = { digest: 'd1', stepMultiplier: 1n };
+  assert.deepEqual(await (await connect(t, 'renamed')).find(run.info, content), { id: first.id, state: 'whole' });
+  await call('runs/set-tag', { run_id: first.id, key: 'neptune_exporter.loaded', value: '0:1:d1' });
+  assert.deepEqual(await (await connect(t, 'renamed')).find(run.info, content), { id: first.id, state: 'changed' });
 });
 
 test('a half run is made anew where the server does not tell its store', async (t) => {

@@ -3,6 +3,7 @@
 import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withoutUserInfo } from '../../http/redact.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError } from '../../model/errors.ts';
 import type { Origin } from './back-end.ts';
@@ -51,7 +52,7 @@ export function artifactPlace(uri: string, client: MlflowClient, sharesFolders: 
   if (root !== undefined) return { kind: 'proxy', root };
   const folder = localFolder(uri);
   if (folder !== undefined && sharesFolders) return { kind: 'folder', folder };
-  const shown = uri.replace(/\/\/[^/@]*@/, '//');
+  const shown = withoutUserInfo(uri);
   if (folder !== undefined) {
     throw new ExporterError(
       'unsupported',

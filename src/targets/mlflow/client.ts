@@ -2,8 +2,10 @@
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { HttpClient, HttpRequest, HttpResponse, StreamingResponse } from '../../http/client.ts';
 import { type ErrorCode, ExporterError } from '../../model/errors.ts';
+import { readingArchive } from '../file-hash.ts';
 import { type HistoryPage, readHistoryPage } from './history-page.ts';
 
 /** MLflow's `error_code`, or `''` if the answer isn't MLflow's. */
@@ -24,6 +26,7 @@ export interface Tag {
 export interface Experiment {
   id: string;
   name: string;
+  tags: ReadonlyMap<string, string>;
   artifactLocation: string;
   deleted: boolean;
 }
@@ -84,6 +87,8 @@ const HISTORY_PAGE = 20_000;
 /** Slowest upload, or download to the server itself, that is waited for, bytes a second. */
 const SLOW_TRANSFER = 1_000_000;
 const ANSWER_TIMEOUT_MS = 120_000;
+const CLASH_TRIES = 4;
+const CLASH_PAUSE_MS = 50;
 
 /**
  * Thin client of one tracking server. Every call but `createExperiment` and `createRun` may be repeated, and is, by the
@@ -200,6 +205,12 @@ export class MlflowClient {
     await this.#post('runs/update', { run_id: id, status, end_time: endTime });
   }
 
+  /** Takes up a run again: it runs, and has these tags. */
+  async begin(id: string, tags: readonly Tag[]): Promise<void> {
+    await this.logBatch(JSON.stringify({ run_id: id, tags }), true);
+    await this.#post('runs/update', { run_id: id, status: 'RUNNING' });
+  }
+
   async deleteRun(id: string): Promise<void> {
     await this.#post('runs/delete', { run_id: id });
   }
@@ -210,7 +221,17 @@ export class MlflowClient {
 
   /** @param body JSON of the call, at most 1 MB; its numbers and texts must be valid, the server drops what isn't */
   async logBatch(body: string, repeatable: boolean): Promise<void> {
-    await this.#post('runs/log-batch', body, repeatable ? {} : { retry: false });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#post('runs/log-batch', body, repeatable ? {} : { retry: false });
+        return;
+      } catch (error) {
+        // Two loads that add the same to one run at one instant: MLflow's name for what its database says then.
+        const isClash = error instanceof MlflowError && error.mlflowCode === 'BAD_REQUEST';
+        if (!isClash || !repeatable || attempt > CLASH_TRIES) throw error;
+        await setTimeout(CLASH_PAUSE_MS * attempt * (1 + Math.random()), undefined, { signal: this.#signal });
+      }
+    }
   }
 
   /** Number of points that the server holds of one metric. `expected` saves reading them all if it is right. */
@@ -285,14 +306,25 @@ export class MlflowClient {
    * @param url whole address, percent-encoded
    */
   async putArtifact(url: string, file: string): Promise<void> {
-    const { size } = await stat(file);
+    const { size } = await readingArchive(file, () => stat(file));
+    let unreadable: Error | undefined;
+    const body = () => {
+      const stream = createReadStream(file, { end: size - 1 });
+      // To the request it is a broken connection.
+      return stream.on('error', (error) => {
+        unreadable = error;
+      });
+    };
     const answer = await this.#send({
       method: 'PUT',
       url,
       headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
-      body: () => (size === 0 ? '' : createReadStream(file, { end: size - 1 })),
+      body: () => {
+        if (unreadable) throw unreadable;
+        return size === 0 ? '' : body();
+      },
       timeoutMs: ANSWER_TIMEOUT_MS + (size / SLOW_TRANSFER) * 1000,
-    });
+    }).catch((error: unknown) => readingArchive(file, () => Promise.reject(unreadable ?? error)));
     if (answer.status >= 300) throw answerError(answer, 'the upload of an artifact');
   }
 
@@ -461,6 +493,7 @@ function readExperiment(value: unknown): Experiment {
   return {
     id: requiredText(experiment.experiment_id, 'experiment_id'),
     name: asText(experiment.name) ?? '',
+    tags: pairs(experiment.tags),
     artifactLocation: asText(experiment.artifact_location) ?? '',
     deleted: experiment.lifecycle_stage === 'deleted',
   };

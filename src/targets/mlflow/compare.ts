@@ -17,11 +17,11 @@ import { MetricComparison, type Replay } from './compare-metrics.ts';
 import { OWN_FOLDER, type RunKeys } from './names.ts';
 import { type ArtifactReader, artifactSizes } from './readback.ts';
 import { MlflowRun } from './run.ts';
-import { LOADED_TAG } from './run-tags.ts';
+import { ATTEMPT_TAG, LOADED_TAG } from './run-tags.ts';
 
 const ALTERATIONS = `${OWN_FOLDER}/alterations.json`;
-/** Tags that MLflow sets itself. */
-const OWN_TAGS = new Set(['mlflow.runName', LOADED_TAG]);
+/** Tags that say nothing of the archive: MLflow's own, and those that keep the state of the load. */
+const OWN_TAGS = new Set(['mlflow.runName', LOADED_TAG, ATTEMPT_TAG]);
 /** Values in messages. */
 const SHOWN = 60;
 

@@ -1,10 +1,11 @@
 // MLflow as a target: finds runs that are there, makes new ones, and starts a local MLflow where no server is named.
 
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpClient } from '../../http/client.ts';
-import { redactUrl } from '../../http/redact.ts';
+import { redactUrl, withoutUserInfo } from '../../http/redact.ts';
 import type { SeriesType } from '../../model/attributes.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError } from '../../model/errors.ts';
@@ -28,19 +29,21 @@ import { artifactPlace, artifactStore } from './artifacts.ts';
 import { SendingBackEnd } from './back-end.ts';
 import { type Experiment, MlflowClient, MlflowError, type NewRun, type Run } from './client.ts';
 import { MlflowComparison } from './compare.ts';
-import { type LocalServer, startLocalServer } from './local-server.ts';
+import { type LocalServer, localStoreExists, startLocalServer } from './local-server.ts';
 import { experimentName, fullExperimentName, runKey, runKeys, runName } from './names.ts';
-import { foresee, foreseeValues } from './plan.ts';
+import { foresee, foreseeSteps, foreseeValues } from './plan.ts';
 import { ProjectRuns } from './project-runs.ts';
 import { ArtifactReader } from './readback.ts';
 import { MlflowRun } from './run.ts';
 import {
+  ATTEMPT_TAG,
   contentMark,
   LOADED_TAG,
   LOADING_TAG,
   loadMark,
   markOf,
   PARENT_TAG,
+  PROJECT_TAG,
   RUN_KEY_TAG,
   readMark,
   runOwner,
@@ -87,6 +90,8 @@ export class MlflowTarget implements ComparableTarget {
   /** By name, where nothing is to be made. */
   readonly #there = new Map<string, Promise<Experiment | undefined>>();
   #server: LocalServer | undefined;
+  /** There is no store yet, and none was to be made. */
+  #isEmpty = false;
   #base: string | undefined;
   #fileStore = false;
   /** False also for servers that don't tell their store: on a file store, points sent again would be there twice. */
@@ -114,13 +119,19 @@ export class MlflowTarget implements ComparableTarget {
   get address(): string {
     const { place } = this.#settings;
     if (place.kind === 'server') return redactUrl(place.base).replace(/\/$/, '');
-    return place.store === 'default' ? "MLflow's default store in this folder" : place.uri.replace(/\/\/[^/@]*@/, '//');
+    return place.store === 'default' ? "MLflow's default store in this folder" : withoutUserInfo(place.uri);
   }
 
-  async connect(): Promise<void> {
+  async connect({ readOnly = false } = {}): Promise<void> {
     const { place } = this.#settings;
+    const { env, cwd = process.cwd(), signal } = this.#options;
+    // A server that is started on a store that isn't there would make it.
+    if (readOnly && place.kind === 'local' && !localStoreExists(place, cwd)) {
+      this.#isEmpty = true;
+      this.#fileStore = place.store === 'folder';
+      return;
+    }
     if (place.kind === 'local' && !this.#server) {
-      const { env, cwd = process.cwd(), signal } = this.#options;
       const common = { place, env, cwd, http: this.#http, logger: this.#logger };
       this.#server = await startLocalServer({ ...common, ...(signal ? { signal } : {}) });
       this.#base = this.#server.base;
@@ -139,7 +150,10 @@ export class MlflowTarget implements ComparableTarget {
   }
 
   async hasGroup(name: string): Promise<boolean> {
-    return (await this.#client().experimentByName(name)) !== undefined;
+    if (this.#isEmpty) return false;
+    const experiment = await this.#experimentThere(name, this.#client());
+    if (experiment?.deleted) throw deletedExperiment(experiment);
+    return experiment !== undefined;
   }
 
   forecast(run: RunInfo, content: Parameters<Target['forecast']>[1]): RunForecast {
@@ -149,10 +163,12 @@ export class MlflowTarget implements ComparableTarget {
     const { survey } = content;
     foresee(alterations, runKeys(survey, this.#fileStore), { ...content, fileStore: this.#fileStore });
     foreseeValues(alterations, survey);
+    foreseeSteps(alterations, content);
     return { group: this.#experimentName(run), name: runName(run), alterations: alterations.all };
   }
 
   async find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined> {
+    if (this.#isEmpty) return undefined;
     const known = await this.#projectRuns(run.projectId);
     const own = known.own(runKey(run, this.#options.namePrefix));
     const loaded = own.find((one) => contentMark(one.loaded) === markOf(content));
@@ -189,6 +205,9 @@ export class MlflowTarget implements ComparableTarget {
       tags,
       ...(user === undefined ? {} : { user: storable(user) }),
     };
+    if (kept && isWholeMark(kept.tags, options)) return this.#alreadyWhole(kept.id, replaced, client);
+    // A parent may have been replaced since; and a load may have ended between the status and the mark.
+    if (kept) await client.begin(kept.id, tags);
     const { id, artifactUri } = kept ?? (await this.#createRun(newRun, key, client));
     const rivals = [experiment.id, ...replaced.map(({ experimentId }) => experimentId)];
     await this.#yieldToRival(id, key, rivals, options, client);
@@ -202,7 +221,7 @@ export class MlflowTarget implements ComparableTarget {
       beforeMark: async () => {
         await this.#yieldToRival(id, key, rivals, options, client);
         // Only now: until the new run was whole, the old one was all that there was.
-        for (const old of replaced) await client.deleteRun(old.id);
+        for (const old of replaced) if (old.id !== id) await client.deleteRun(old.id);
       },
       tempFolder: join(await this.#temp(), String(this.#runs++)),
     });
@@ -273,8 +292,10 @@ export class MlflowTarget implements ComparableTarget {
   #projectRuns(projectId: string): Promise<ProjectRuns> {
     let known = this.#known.get(projectId);
     if (!known) {
-      known = ProjectRuns.read(this.#client(), projectId, this.#options.namePrefix);
+      known = ProjectRuns.read(this.#client(), projectId, this.#options.namePrefix, this.#fileStore);
       this.#known.set(projectId, known);
+      // The next run of it asks again.
+      known.catch(() => this.#known.delete(projectId));
     }
     return known;
   }
@@ -306,7 +327,7 @@ export class MlflowTarget implements ComparableTarget {
     for (let attempt = 1; !experiment; attempt++) {
       const fullName = storable(fullExperimentName(run, this.#options.namePrefix)).slice(0, 2000).toWellFormed();
       const tags = [
-        { key: 'neptune.project', value: storable(run.projectId).slice(0, 2000) },
+        { key: PROJECT_TAG, value: storable(run.projectId) },
         ...(fullName === name ? [] : [{ key: 'neptune.experiment_name', value: fullName }]),
       ];
       try {
@@ -314,14 +335,12 @@ export class MlflowTarget implements ComparableTarget {
       } catch (error) {
         // Another loader may have been faster, or the answer was lost.
         const exists = error instanceof MlflowError && error.mlflowCode === 'RESOURCE_ALREADY_EXISTS';
-        if (!exists && !mayBeTriedAgain(error, attempt)) throw error;
+        if ((!exists || attempt > CREATE_TRIES) && !mayBeTriedAgain(error, attempt)) throw error;
       }
       experiment = await client.experimentByName(name);
     }
     if (!experiment.deleted) return experiment;
-    throw new ExporterError('server', `The MLflow experiment '${name}' was deleted, so no run can be made in it.`, {
-      hint: `Bring it back with: mlflow experiments restore --experiment-id ${experiment.id}; or load with another --name-prefix.`,
-    });
+    throw deletedExperiment(experiment);
   }
 
   /**
@@ -342,15 +361,18 @@ export class MlflowTarget implements ComparableTarget {
     const known = new Set(listed.map(({ id }) => id));
     let kept: Run | undefined;
     const replaced: Run[] = [];
+    // Of several whole ones the first is the one to keep: nothing of it has to be sent again.
+    kept = fresh.find(({ id, tags }) => known.has(id) && isWholeMark(tags, content));
     for (const one of fresh) {
+      if (one === kept) continue;
       const loaded = one.tags.get(LOADED_TAG);
-      if (contentMark(loaded) === markOf(content) && !known.has(one.id)) {
+      if (isWholeMark(one.tags, content) && !known.has(one.id)) {
         throw new ExporterError('server', `The run ${run.runId} is there already: another load made it meanwhile.`);
       }
-      const isSame = loaded === mark || (loaded === undefined && one.tags.get(LOADING_TAG) === mark);
+      const isSame = loaded === undefined && one.tags.get(LOADING_TAG) === mark;
       // A file store would hold its points twice.
       if (isSame && this.#goesOn && one.experimentId === experiment.id && !kept) kept = one;
-      else if (loaded !== undefined && loaded !== mark) replaced.push(one);
+      else if (loaded !== undefined) replaced.push(one);
       // Another content may contradict what is there.
       else await client.deleteRun(one.id);
     }
@@ -359,7 +381,7 @@ export class MlflowTarget implements ComparableTarget {
 
   /**
    * Two loaders may have made the run at the same time, which MLflow can't prevent: the one whose id comes first stays,
-   * and the other one goes.
+   * or one that is whole by now, and the other one goes.
    */
   async #yieldToRival(
     id: string,
@@ -370,7 +392,11 @@ export class MlflowTarget implements ComparableTarget {
   ): Promise<void> {
     const mark = markOf(content);
     const copies = await findByKey(client, experimentIds, key);
-    const rival = copies.find((one) => one.id < id && contentMark(one.tags.get(LOADING_TAG)) === mark);
+    const rival = copies.find((one) => {
+      if (one.id === id) return false;
+      const isEarlier = one.id < id && contentMark(one.tags.get(LOADING_TAG)) === mark;
+      return isEarlier || isWholeMark(one.tags, content);
+    });
     if (!rival) return;
     await client.deleteRun(id);
     throw new ExporterError('server', 'Another load makes this run at the same time, and goes on with it.', {
@@ -378,17 +404,34 @@ export class MlflowTarget implements ComparableTarget {
     });
   }
 
-  async #createRun(run: NewRun, key: string, client: MlflowClient): Promise<Run> {
+  async #createRun(newRun: NewRun, key: string, client: MlflowClient): Promise<Run> {
+    const nonce = randomUUID();
+    const run = { ...newRun, tags: [...newRun.tags, { key: ATTEMPT_TAG, value: nonce }] };
     for (let attempt = 1; ; attempt++) {
       try {
         return await client.createRun(run);
       } catch (error) {
         if (!mayBeTriedAgain(error, attempt)) throw error;
         this.#logger.debug(`Making a run failed, looking whether it is there: ${error}`);
-        const [made] = await findByKey(client, [run.experimentId], key);
+        // Others of this key are no answer: an earlier run that is to be replaced has it, too.
+        const copies = await findByKey(client, [run.experimentId], key);
+        const made = copies.find(({ tags }) => tags.get(ATTEMPT_TAG) === nonce);
         if (made) return made;
       }
     }
+  }
+
+  /** A run that needs nothing but that earlier ones beside it go: the load that made it ended before it removed them. */
+  #alreadyWhole(id: string, replaced: readonly Run[], client: MlflowClient): TargetRun {
+    return {
+      id,
+      alterations: [],
+      failures: [],
+      batch: async () => {},
+      finish: async () => {
+        for (const old of replaced) await client.deleteRun(old.id);
+      },
+    };
   }
 
   #temp(): Promise<string> {
@@ -397,9 +440,19 @@ export class MlflowTarget implements ComparableTarget {
   }
 }
 
-/** True if a completion mark tells of this content, whatever the step multiplier was. */
+function deletedExperiment({ name, id }: Experiment): ExporterError {
+  return new ExporterError('server', `The MLflow experiment '${name}' was deleted, so no run can be made in it.`, {
+    hint: `Bring it back with: mlflow experiments restore --experiment-id ${id}; or load with another --name-prefix.`,
+  });
+}
+
+/** True if a completion mark of this mapping tells of this content, whatever the step multiplier was. */
 function hasContent(mark: string | undefined, { digest }: RunContent): boolean {
-  return contentMark(mark)?.endsWith(`:${digest}`) ?? false;
+  return mark !== undefined && readMark(mark) !== undefined && contentMark(mark)?.endsWith(`:${digest}`) === true;
+}
+
+function isWholeMark(tags: ReadonlyMap<string, string>, content: RunContent): boolean {
+  return contentMark(tags.get(LOADED_TAG)) === markOf(content);
 }
 
 async function findByKey(client: MlflowClient, experimentIds: string[], key: string): Promise<Run[]> {

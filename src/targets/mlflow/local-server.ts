@@ -2,9 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { HttpClient } from '../../http/client.ts';
 import { sleep, throwIfAborted } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
@@ -58,6 +60,24 @@ const UNWANTED = [
   'MLFLOW_UVICORN_OPTS',
   'MLFLOW_SERVER_ALLOWED_HOSTS',
 ];
+
+/**
+ * True if the store of a local place is there already, as far as files tell: a database on a server is taken for there.
+ * @param cwd where relative paths begin
+ */
+export function localStoreExists(place: LocalServerOptions['place'], cwd: string): boolean {
+  const isThere = (path: string) => existsSync(resolve(cwd, path));
+  if (place.store === 'default') return isThere('mlflow.db') || isThere('mlruns');
+  if (place.store === 'folder') {
+    return isThere(place.uri.startsWith('file:') ? folderOf(place.uri) : place.uri);
+  }
+  const file = /^sqlite(?:\+[a-z0-9]+)?:\/\/\/([^?#]*)/i.exec(place.uri)?.[1];
+  return file === undefined || file === '' || file === ':memory:' || isThere(decodeURIComponent(file));
+}
+
+function folderOf(uri: string): string {
+  return URL.canParse(uri) && /^file:\/\/\//.test(uri) ? fileURLToPath(uri) : uri.slice('file:'.length);
+}
 
 /**
  * Starts `mlflow server` on a free port of 127.0.0.1 and waits until it answers. The runs and artifacts it makes are

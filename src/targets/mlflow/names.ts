@@ -140,13 +140,19 @@ export function fullExperimentName(run: RunInfo, prefix: string | undefined): st
  * @param fileStore the file store can't make an experiment with a quote in its name
  */
 export function experimentName(run: RunInfo, prefix: string | undefined, fileStore: boolean): string {
-  const name = storable(fullExperimentName(run, prefix));
-  return cutWithHash(fileStore ? name.replaceAll(/['"`]/g, '_') : name, MAX_NAME);
+  return cutWithHash(storableName(fullExperimentName(run, prefix), fileStore), MAX_NAME);
+}
+
+function storableName(name: string, fileStore: boolean): string {
+  return fileStore ? storable(name).replaceAll(/['"`]/g, '_') : storable(name);
 }
 
 /** The beginning that the experiment names of one project share. */
-export function experimentStem(projectId: string, prefix: string | undefined): string {
-  const stem = storable([prefix, projectId].filter((part) => part !== undefined && part !== '').join('/'));
+export function experimentStem(projectId: string, prefix: string | undefined, fileStore: boolean): string {
+  const stem = storableName(
+    [prefix, projectId].filter((part) => part !== undefined && part !== '').join('/'),
+    fileStore,
+  );
   return stem
     .slice(0, 100)
     .toWellFormed()

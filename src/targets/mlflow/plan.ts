@@ -1,6 +1,7 @@
 // What MLflow will alter of a run, foreseen from its survey. Pure.
 
 import type { AlterationList } from '../alterations.ts';
+import type { CollisionPolicy } from '../step-collisions.ts';
 import type { AttributeSurvey, RunSurvey } from '../survey.ts';
 import { fractionalSteps, surveyKey } from '../survey.ts';
 import type { OpenOptions } from '../target.ts';
@@ -42,6 +43,27 @@ export function foresee(list: AlterationList, keys: RunKeys, context: PlanContex
   }
 }
 
+/** Adds what a collision policy leaves out of a series; a load counts what it really left out. */
+export function noteCollisions(list: AlterationList, path: string, policy: CollisionPolicy, points: number): void {
+  const kept = policy === 'keep-first' ? 'first' : 'last';
+  const message = `Of points that fall on one whole step only the ${kept} is a point of the metric; the series is also kept whole as CSV.`;
+  list.add('step_collision', path, message, points);
+}
+
+/** Adds what only a load knows exactly: points that fall together, and steps beyond 64 bits. */
+export function foreseeSteps(
+  list: AlterationList,
+  { survey, stepMultiplier, collisions = 'stop' }: Omit<PlanContext, 'fileStore'>,
+): void {
+  for (const { path, type, steps } of survey.values()) {
+    if (type !== 'float_series' || !steps) continue;
+    if (collisions !== 'stop') noteCollisions(list, path, collisions, steps.collisions(stepMultiplier));
+    const message =
+      'Steps beyond 64 bits at this multiplier are at the largest one; the series is also kept whole as CSV.';
+    if (steps.isBeyond(stepMultiplier)) list.add('step_out_of_range', path, message);
+  }
+}
+
 /** Adds what single values go through that MLflow can't hold; a load sees these itself when they come. */
 export function foreseeValues(list: AlterationList, survey: RunSurvey): void {
   for (const { path, type, longestText, unstorableTexts, nulls } of survey.values()) {
@@ -61,12 +83,8 @@ export function foreseeValues(list: AlterationList, survey: RunSurvey): void {
   }
 }
 
-function foreseeFloats(
-  list: AlterationList,
-  entry: AttributeSurvey,
-  { fileStore, stepMultiplier, collisions = 'stop' }: PlanContext,
-): void {
-  const { path, steps } = entry;
+function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { fileStore, stepMultiplier }: PlanContext): void {
+  const { path } = entry;
   const whole = 'the series is also kept whole as CSV';
   list.add(
     'step_truncated',
@@ -74,11 +92,6 @@ function foreseeFloats(
     `Steps that are not whole numbers are cut; ${whole}.`,
     fractionalSteps(entry, stepMultiplier),
   );
-  if (collisions !== 'stop') {
-    const kept = collisions === 'keep-first' ? 'first' : 'last';
-    const message = `Of points that fall on one whole step only the ${kept} is a point of the metric; ${whole}.`;
-    list.add('step_collision', path, message, steps?.collisions(stepMultiplier) ?? 0);
-  }
   list.add('step_missing', path, `Points without a step are at step 0; ${whole}.`, entry.missingSteps);
   list.add('timestamp_missing', path, `Points without a time are at 1970-01-01; ${whole}.`, entry.missingTimestamps);
   list.add('timestamp_negative', path, `Times before 1970 are at 1970-01-01; ${whole}.`, entry.negativeTimestamps);

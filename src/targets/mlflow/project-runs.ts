@@ -1,8 +1,9 @@
 // The runs that MLflow already has of one project: ours by their key, others by name.
 
+import { storable } from '../text.ts';
 import type { MlflowClient } from './client.ts';
 import { experimentStem } from './names.ts';
-import { LOADED_TAG, PARENT_TAG, RUN_KEY_TAG } from './run-tags.ts';
+import { LOADED_TAG, PARENT_TAG, PROJECT_TAG, RUN_KEY_TAG } from './run-tags.ts';
 
 export interface OwnRun {
   id: string;
@@ -18,14 +19,22 @@ export class ProjectRuns {
   readonly #foreign = new Map<string, string>();
 
   /**
-   * Lists the runs in all experiments whose name begins as the project's do. Kept small: MLflow's answers carry the
+   * Lists the runs in all experiments whose name begins as the project's do, or that are the project's under another name
+   * by now. Kept small: MLflow's answers carry the
    * params and metrics of each run, of which nothing stays.
    */
-  static async read(client: MlflowClient, projectId: string, prefix: string | undefined): Promise<ProjectRuns> {
+  static async read(
+    client: MlflowClient,
+    projectId: string,
+    prefix: string | undefined,
+    fileStore: boolean,
+  ): Promise<ProjectRuns> {
     const result = new ProjectRuns();
-    const stem = experimentStem(projectId, prefix);
+    const stem = experimentStem(projectId, prefix, fileStore);
     const names = new Map<string, string>();
-    for await (const { id, name } of client.experiments()) if (name.startsWith(stem)) names.set(id, name);
+    for await (const { id, name, tags } of client.experiments()) {
+      if (name.startsWith(stem) || tags.get(PROJECT_TAG) === storable(projectId)) names.set(id, name);
+    }
     if (names.size === 0) return result;
     for await (const { id, name, experimentId, tags } of client.searchRuns([...names.keys()], '')) {
       const key = tags.get(RUN_KEY_TAG);

@@ -2,7 +2,7 @@
 
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
-import type { CollisionPolicy } from '../step-collisions.ts';
+import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
 import type { RunSurvey } from '../survey.ts';
 import type { RunContent } from '../target.ts';
 import { codePoints, cutCodePoints, storable } from '../text.ts';
@@ -17,6 +17,10 @@ export const LOADING_TAG = 'neptune_exporter.loading';
 /** What was loaded; written last, when all of it has been found at the server. */
 export const LOADED_TAG = 'neptune_exporter.loaded';
 
+/** Of experiments and runs: the project's path. */
+export const PROJECT_TAG = 'neptune.project';
+/** Tells the run that a call made, whose answer was lost, from others of its key. */
+export const ATTEMPT_TAG = 'neptune_exporter.attempt';
 /** MLflow's own: the id of the parent run, by which its pages nest runs. */
 export const PARENT_TAG = 'mlflow.parentRunId';
 
@@ -38,9 +42,7 @@ export function markOf({ digest, stepMultiplier }: RunContent): string {
 export function loadMark(content: RunContent & { survey: RunSurvey; collisions?: CollisionPolicy }): string {
   const { survey, collisions = 'stop', stepMultiplier } = content;
   const leavesOut = () =>
-    [...survey.values()].some(
-      ({ type, steps }) => type === 'float_series' && (steps?.collisions(stepMultiplier) ?? 0) > 0,
-    );
+    [...survey.values()].some((entry) => entry.type === 'float_series' && hasCollisions(entry, stepMultiplier));
   return collisions === 'stop' || !leavesOut() ? markOf(content) : `${markOf(content)}:${collisions}`;
 }
 
@@ -100,7 +102,7 @@ export function runTags(
     [PARENT_TAG]: options.parent,
     'mlflow.user': runOwner(run),
     'mlflow.note.content': textOf(run, 'sys/description'),
-    'neptune.project': run.projectId,
+    [PROJECT_TAG]: run.projectId,
     'neptune.run_id': run.runId,
     'neptune.custom_run_id': run.customRunId === run.runId ? undefined : run.customRunId,
     'neptune.sys_id': textOf(run, 'sys/id'),

@@ -18,7 +18,7 @@ import { codePoints, cutCodePoints, isStorable, shortHash, storable } from '../t
 import type { Origin, RunBackEnd } from './back-end.ts';
 import { FileUploads } from './file-uploads.ts';
 import { artifactFileName, OWN_FOLDER, type RunKeys } from './names.ts';
-import { foresee, needsCsv } from './plan.ts';
+import { foresee, needsCsv, noteCollisions } from './plan.ts';
 import { PointCount } from './point-count.ts';
 import { loadMark, runStatus, runTimes } from './run-tags.ts';
 import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from './series-files.ts';
@@ -115,6 +115,9 @@ export class MlflowRun implements TargetRun {
     if (this.#lastCount) this.#lastCount.endsCall = true;
     await backEnd.flush();
     for (const key of this.#series.keys()) await this.#uploadSeries(key);
+    for (const [path, points] of this.#collisions.dropped) {
+      noteCollisions(this.#alterations, path, options.collisions ?? 'stop', points);
+    }
     await this.#check();
     await this.#uploadOwn();
     // A run that lacks something stays RUNNING, so that nobody takes it for finished.
