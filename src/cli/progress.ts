@@ -37,11 +37,14 @@ export class ProgressState {
   /** Ids of runs on their way. */
   readonly active = new Set<string>();
   readonly outcomes: Record<RunOutcome, number> = { done: 0, skipped: 0, partial: 0, failed: 0 };
+  /** What this is, if it only prepares the work. */
+  readonly preparing: string | undefined;
   readonly #started: number;
   readonly #runs = new Map<string, number | undefined>();
   #samples: (Counts & { at: number })[];
 
-  constructor(now: number) {
+  constructor(now: number, preparing?: string) {
+    this.preparing = preparing;
     this.#started = now;
     this.#samples = [{ at: now, points: 0, bytes: 0 }];
   }
@@ -136,7 +139,8 @@ export function liveLines(state: ProgressState, now: number, projects: number | 
   const { total } = state;
   const of = projects !== undefined && projects > 1 ? ` (project ${state.projects} of ${projects})` : '';
   const share = total === undefined || total === 0 ? '' : `${bar(state.finished / total)} `;
-  return [`${state.current}${of}`, `${share}${runsText(state, things)}`, flowText(state, now).join(' · ')];
+  const stage = state.preparing === undefined ? '' : `${state.preparing} `;
+  return [`${stage}${state.current}${of}`, `${share}${runsText(state, things)}`, flowText(state, now).join(' · ')];
 }
 
 /**
@@ -160,13 +164,14 @@ export async function withProgress<T>(options: ProgressOptions, task: (progress:
 /** Progress for a task of its own; `state` is how far it is, in words, if anything was done. */
 export function createProgress({
   terminal,
-  verb,
+  verb: firstVerb,
   things = 'runs',
   live,
   projects,
   clock = performance.now.bind(performance),
 }: ProgressOptions): Progress & { state(): string | undefined } {
-  const state = new ProgressState(clock());
+  let state = new ProgressState(clock());
+  let verb = firstVerb;
   const redraw = () => terminal.draw(liveLines(state, clock(), projects, things));
   const sayLine = () =>
     terminal.line(`${verb} ${state.current}: ${[runsText(state, things), ...flowText(state, clock())].join(', ')}`);
@@ -175,12 +180,17 @@ export function createProgress({
   let announced: string | undefined;
   /** One line a project, once its number of runs is known: with its first run. */
   const announce = () => {
-    if (live || announced === state.current) return;
+    if (live || state.preparing !== undefined || announced === state.current) return;
     announced = state.current;
     terminal.line(`${verb} ${state.current}: ${runsText(state, things)}`);
   };
 
   return {
+    stage(name, preparing) {
+      verb = name;
+      state = new ProgressState(clock(), preparing ? name : undefined);
+      announced = undefined;
+    },
     project: (id, runs) => state.project(id, runs),
     runStarted(id) {
       announce();
@@ -201,7 +211,7 @@ export function createProgress({
       terminal.line(text);
     },
     state() {
-      if (state.finished + state.points === 0) return undefined;
+      if (state.finished + state.points === 0 || state.preparing !== undefined) return undefined;
       const left = (state.total ?? 0) - state.finished;
       const rest = left > 0 ? `; ${count(left)} left` : '';
       return `${runsText(state, things)}, ${plural(state.points, 'point')}${rest}`;

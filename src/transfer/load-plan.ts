@@ -67,7 +67,9 @@ export async function planLoad(options: PlanOptions): Promise<LoadPlan> {
     runs.push({ ...emptyRun(projectId, runId, 'unreadable'), failures: [failureOf(error)] });
   const { projects, missing } = await selectRuns({ ...options, onDamaged });
   await target.connect({ readOnly: true });
+  progress.stage?.('checking the steps of', true);
   const { steps, digests } = await planSteps(projects, options);
+  progress.stage?.('planning', false);
   const values = { nans: 0, infinities: 0, negativeZeros: 0 };
   const groups = new Map<string, GroupPlan>();
   for (const { project, runs: selected } of projects) {

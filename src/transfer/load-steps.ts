@@ -52,7 +52,7 @@ export interface StepsPlan {
 export interface PlanStepsOptions {
   target: Target;
   stepMultiplier: bigint | 'auto';
-  planProgress?: Progress;
+  progress?: Progress;
   signal: AbortSignal;
 }
 
@@ -65,7 +65,7 @@ export async function planSteps(
   projects: readonly SelectedProject[],
   options: PlanStepsOptions,
 ): Promise<{ steps: StepsPlan; digests: Map<ArchiveRun, string> }> {
-  const { target, stepMultiplier: asked, planProgress: progress = silentProgress, signal } = options;
+  const { target, stepMultiplier: asked, progress = silentProgress, signal } = options;
   const digests = new Map<ArchiveRun, string>();
   const tally = new Tally(asked);
   for (const { project, runs } of projects) {
@@ -96,7 +96,7 @@ async function factsOf(
   run: ArchiveRun,
   types: ReadonlySet<SeriesType>,
   multiplier: bigint,
-  { planProgress, signal }: PlanStepsOptions,
+  { progress, signal }: PlanStepsOptions,
 ): Promise<Map<string, { path: string; facts: StepFacts }>> {
   const found = new Map<string, { path: string; facts: StepFacts }>();
   for await (const batch of readableSeries(run, types, signal)) {
@@ -104,7 +104,7 @@ async function factsOf(
     const known = found.get(key) ?? { path: batch.path, facts: new StepFacts(multiplier) };
     found.set(key, known);
     known.facts.add(batch.steps, batch.length, batch.stepValid);
-    planProgress?.points(batch.length);
+    progress?.points(batch.length);
   }
   // Neighbours don't tell all of a series whose steps go back: these few are sorted, one after the other.
   for (const [key, known] of found) {

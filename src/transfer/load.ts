@@ -30,8 +30,6 @@ export interface LoadOptions {
   /** Runs loaded at once. */
   concurrency: number;
   progress?: Progress;
-  /** Told of the plan's way, before anything is sent. @default silent */
-  planProgress?: Progress;
   /** Told of everything that could not be loaded; the run id is empty if a project as a whole is concerned. */
   errorReport?: { record(projectId: string, runId: string, failure: Failure): void };
   logger?: Logger;
@@ -91,8 +89,10 @@ export async function loadArchive(options: LoadOptions): Promise<LoadResult> {
   const { projects, missing } = await selectRuns({ ...options, signal, onDamaged: damaged });
   for (const { runs } of projects) result.runs += runs.length;
   await target.connect();
+  progress.stage?.('checking the steps of', true);
   const { steps, digests } = await planSteps(projects, { ...options, signal });
   throwIfColliding(steps, options.onStepCollision);
+  progress.stage?.('loading', false);
   result.stepMultiplier = steps.multiplier.toString();
   const settled = { ...options, stepMultiplier: steps.multiplier, progress, logger, signal };
   for (const project of projects) await loadProject(project, digests, settled, result, stop);

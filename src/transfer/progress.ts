@@ -8,6 +8,8 @@ export type RunOutcome = 'done' | 'skipped' | 'partial' | 'failed';
  * Counts are increments, not totals.
  */
 export interface Progress {
+  /** Another part of the work begins, from zero. `preparing`: nothing of it is the result, as when steps are checked. */
+  stage?(verb: string, preparing: boolean): void;
   /** Work on a project begins. `runs` is how many it has, where that is known already; a later call with the same id corrects it. */
   project(id: string, runs?: number): void;
   runStarted(id: string): void;

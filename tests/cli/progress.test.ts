@@ -65,6 +65,31 @@ test('what is counted has its name', (t) => {
   assert.match(text, /^exporting team\/a: 0\/2 models\nexporting team\/a: 1\/2 models, 0 points, /);
 });
 
+test('a stage that prepares is told apart, and counts for nothing afterwards', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  const screen = createScreen(100);
+  const stream = screen as unknown as OutputStream;
+  const terminal = createTerminal({ stdout: stream, stderr: stream, env: {}, redact: (text) => text });
+  const progress = createProgress({ terminal, verb: 'loading', live: true, clock: () => now });
+  progress.stage?.('checking the steps of', true);
+  progress.project('team/a', 3);
+  progress.runFinished('r1', 'done');
+  now = 60_000;
+  t.mock.timers.tick(100);
+  assert.match(screen.rows().join('\n'), /checking the steps of team\/a.*1\/3 runs/s);
+  assert.equal(progress.state(), undefined);
+  progress.stage?.('loading', false);
+  progress.project('team/a', 3);
+  progress.runFinished('r1', 'done');
+  now += 1000;
+  t.mock.timers.tick(100);
+  const shown = screen.rows().join('\n');
+  assert.match(shown, /^team\/a.*1\/3 runs.*1\.0 s · about 2\.0 s left/s);
+  assert.equal(progress.state(), '1/3 runs, 0 points; 2 left');
+  progress.done();
+});
+
 test('on a terminal at most ten redraws a second, and nothing stays', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;
