@@ -61,6 +61,9 @@ api.create_project("made", entity)
 found["projects"] = sorted(project.name for project in api.projects(entity))
 
 run = init(id="maker")
+run.define_metric("custom/*", step_metric="epoch")
+run.log({"custom/x": 1, "epoch": 2})
+run.log({"table": wandb.Table(columns=["step", "text"], data=[[1, "a"], [2.5, "ü"]])})
 artifact = wandb.Artifact("data", type="dataset")
 with artifact.new_file("a/b.txt") as file:
     file.write("text")
@@ -68,6 +71,8 @@ run.log_artifact(artifact).wait()
 other_type = wandb.Artifact("data", type="model")
 found["other_type"] = failing(lambda: run.log_artifact(other_type).wait())
 run.finish()
+(table,) = [made for made in api.run(f"{entity}/edits/maker").logged_artifacts() if made.type == "run_table"]
+found["table"] = table.get("table").data
 artifact = api.artifact(f"{entity}/edits/data:latest")
 artifact.aliases.append("good")
 artifact.description = "described"

@@ -1,10 +1,11 @@
-"""Prints all that a W&B project holds, read by the official API class only, as one JSON object a line.
+"""Prints all that W&B projects hold, read by the official API class only, as one JSON object a line.
 
-Usage: wandb_readback.py FOLDER ENTITY/PROJECT [OPTIONS], with WANDB_BASE_URL and WANDB_API_KEY set; FOLDER is for
-downloads. OPTIONS is JSON: `filters` and `order` of runs; `download`: false to leave the contents of files out.
+Usage: wandb_readback.py FOLDER; FOLDER is for downloads. Each line of standard input is a JSON object and asks for a
+project: `url` and `api_key` of the server, `path` as ENTITY/PROJECT, and if wanted `filters` and `order` of runs and
+`download`: false to leave the contents of files out.
 
-Lines by `kind`: `run`, then `rows` (history, in pieces), `file`, `artifact`, `console` of that run, at the end
-`collection` and `end`. Non-finite numbers are what the server answers, texts.
+Lines by `kind`: `run`, then `rows` (history, in pieces), `file`, `artifact`, `used`, `console` of that run, after the
+runs `collection`, at the end `end` or `error`. Non-finite numbers are what the server answers, texts.
 """
 
 import hashlib
@@ -13,12 +14,11 @@ import math
 import pathlib
 import shutil
 import sys
+import traceback
 
 import wandb
 
 FOLDER = pathlib.Path(sys.argv[1])
-PATH = sys.argv[2]
-OPTIONS = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
 ROWS_PER_PIECE = 10_000
 ROWS_PER_PAGE = 50_000
 # GraphQL's Int, which the number of samples is.
@@ -56,10 +56,10 @@ def tell_history(run):
         tell("rows", run=run.id, rows=rows)
 
 
-def tell_files(run):
+def tell_files(run, download):
     for file in run.files(per_page=1000):
         found = {"name": file.name, "size": file.size, "md5": file.md5}
-        if OPTIONS.get("download", True):
+        if download:
             # The API opens what it downloads as text, which is left alone here.
             file.download(root=str(FOLDER / "files" / run.id), replace=True).close()
             found["sha256"] = sha256(FOLDER / "files" / run.id / file.name)
@@ -81,14 +81,14 @@ def download_entries(artifact, entries):
     shutil.rmtree(root, ignore_errors=True)
 
 
-def tell_artifacts(run):
+def tell_artifacts(run, download):
     used = [artifact.name for artifact in run.used_artifacts()]
     for artifact in run.logged_artifacts():
         entries = {
             path: {"digest": entry.digest, "size": entry.size, "ref": entry.ref}
             for path, entry in artifact.manifest.entries.items()
         }
-        if OPTIONS.get("download", True):
+        if download:
             download_entries(artifact, entries)
         tell(
             "artifact",
@@ -109,7 +109,7 @@ def tell_artifacts(run):
         tell("used", run=run.id, artifacts=used)
 
 
-def tell_run(run):
+def tell_run(run, download):
     # Loads the run whole. One that is listed whole has lost the internal part of its config.
     internal = run.rawconfig.get("_wandb")
     tell(
@@ -129,27 +129,37 @@ def tell_run(run):
         lines=run._attrs["historyLineCount"],
     )
     tell_history(run)
-    tell_files(run)
-    tell_artifacts(run)
+    tell_files(run, download)
+    tell_artifacts(run, download)
     console = [line.content for line in run.console_logs()]
     if console:
         tell("console", run=run.id, lines=console)
 
 
-def tell_collections(api):
-    for artifact_type in api.artifact_types(PATH):
+def tell_collections(api, path):
+    for artifact_type in api.artifact_types(path):
         for collection in artifact_type.collections():
             versions = {version.version: version.aliases for version in collection.artifacts()}
             tell("collection", name=collection.name, type=artifact_type.name, versions=versions)
 
 
-api = wandb.Api(timeout=60)
-runs = api.runs(PATH, filters=OPTIONS.get("filters"), order=OPTIONS.get("order", "+created_at"))
-count = 0
-for run in runs:
-    tell_run(run)
-    count += 1
-if "filters" not in OPTIONS:
-    tell_collections(api)
-tell("end", runs=count)
-OUT.flush()
+def tell_project(asked):
+    api = wandb.Api(overrides={"base_url": asked["url"]}, api_key=asked["api_key"], timeout=60)
+    path = asked["path"]
+    runs = api.runs(path, filters=asked.get("filters"), order=asked.get("order", "+created_at"))
+    count = 0
+    for run in runs:
+        tell_run(run, asked.get("download", True))
+        count += 1
+    if "filters" not in asked:
+        tell_collections(api, path)
+    tell("end", runs=count)
+
+
+for line in sys.stdin:
+    try:
+        tell_project(json.loads(line))
+    except Exception:
+        tell("error", text=traceback.format_exc())
+    shutil.rmtree(FOLDER / "files", ignore_errors=True)
+    OUT.flush()

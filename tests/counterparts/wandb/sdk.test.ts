@@ -203,11 +203,20 @@ test('the SDK rewinds, samples, edits, deletes and lists', async (t) => {
     other_type: "ValueError: Artifact data already exists with type 'dataset'; cannot create another with type 'model'",
     artifact: ['data:good', ['good', 'latest'], 'described', { rows: 5 }],
     made_by: 'maker',
+    table: [
+      [1, 'a'],
+      [2.5, 'ü'],
+    ],
     exists: [true, false],
     gone: false,
   });
   const kept = server.run('edits', 'kept');
   assert.deepEqual([kept.config, kept.tags, kept.notes, kept.summary.best], [{ lr: 0.25 }, ['edited'], 'noted', 7]);
+  const metrics = [
+    { 2: 'custom/*', 5: 2, 6: [1], 7: [] },
+    { 1: 'epoch', 6: [], 7: [] },
+  ];
+  assert.deepEqual(server.run('edits', 'maker').internal.m, metrics);
   const rewound = server.run('edits', 'rewound').history();
   assert.deepEqual(
     rewound.map(({ x }) => x),
