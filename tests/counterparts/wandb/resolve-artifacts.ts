@@ -1,10 +1,10 @@
 // Resolvers of artifacts: types, collections, versions, their files.
 
+import { describeManifest } from './artifact-files.ts';
 import { connection } from './connections.ts';
 import type { Arguments, Resolvers } from './graphql/execute.ts';
 import { contentKey } from './held.ts';
 import { parseObject } from './json.ts';
-import { describeManifest } from './mutate-artifacts.ts';
 import { demand } from './refusal.ts';
 import type { Site } from './site.ts';
 import type { Artifact, Collection, ManifestEntry, Membership, Project, Run } from './store.ts';
