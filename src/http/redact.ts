@@ -14,9 +14,9 @@ export function redactUrl(url: string): string {
   return parsed.href + query;
 }
 
-/** An address of any kind without user and password, in which people leave slashes and at signs as they are. */
+/** An address of any kind without user and password, in which people leave slashes and at signs as they are; paths (`///`) have none. */
 export function withoutUserInfo(address: string): string {
-  return address.replace(/:\/\/[^?#]*@/, '://');
+  return address.replace(/\/\/(?!\/)[^?#]*@/, '//');
 }
 
 /** Words of another program as one line of at most 300 characters. */

@@ -9,7 +9,7 @@ import type { Alteration, FoundRun, Target } from '../targets/target.ts';
 import { exportFailures, surveyRun } from './load-run.ts';
 import { type SelectedRun, type SelectOptions, selectRuns } from './load-selection.ts';
 import { planSteps, type StepsPlan } from './load-steps.ts';
-import { type Progress, silentProgress } from './progress.ts';
+import { checking, type Progress, silentProgress } from './progress.ts';
 
 export interface PlanOptions extends Omit<SelectOptions, 'onDamaged'> {
   target: Target;
@@ -67,8 +67,7 @@ export async function planLoad(options: PlanOptions): Promise<LoadPlan> {
     runs.push({ ...emptyRun(projectId, runId, 'unreadable'), failures: [failureOf(error)] });
   const { projects, missing } = await selectRuns({ ...options, onDamaged });
   await target.connect({ readOnly: true });
-  progress.stage?.('checking the steps of', true);
-  const { steps, digests } = await planSteps(projects, options);
+  const { steps, digests } = await planSteps(projects, { ...options, progress: checking(progress) });
   progress.stage?.('planning', false);
   const values = { nans: 0, infinities: 0, negativeZeros: 0 };
   const groups = new Map<string, GroupPlan>();

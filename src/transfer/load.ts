@@ -12,7 +12,7 @@ import { type OrderedRun, parentsFirst } from './load-order.ts';
 import { loadRun, type RunLoad, readKnownInfo } from './load-run.ts';
 import { type SelectedProject, selectRuns } from './load-selection.ts';
 import { planSteps, throwIfColliding } from './load-steps.ts';
-import { type Progress, silentProgress } from './progress.ts';
+import { checking, type Progress, silentProgress } from './progress.ts';
 
 export interface LoadOptions {
   archive: Archive;
@@ -89,8 +89,7 @@ export async function loadArchive(options: LoadOptions): Promise<LoadResult> {
   const { projects, missing } = await selectRuns({ ...options, signal, onDamaged: damaged });
   for (const { runs } of projects) result.runs += runs.length;
   await target.connect();
-  progress.stage?.('checking the steps of', true);
-  const { steps, digests } = await planSteps(projects, { ...options, signal });
+  const { steps, digests } = await planSteps(projects, { ...options, progress: checking(progress), signal });
   throwIfColliding(steps, options.onStepCollision);
   progress.stage?.('loading', false);
   result.stepMultiplier = steps.multiplier.toString();

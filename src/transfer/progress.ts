@@ -34,3 +34,10 @@ export const silentProgress: Progress = {
   bytes() {},
   done() {},
 };
+
+/** Progress of the check of steps before a load; silent for who can't tell its counts from those of the load. */
+export function checking(progress: Progress): Progress {
+  if (!progress.stage) return silentProgress;
+  progress.stage('checking the steps of', true);
+  return progress;
+}
