@@ -8,15 +8,10 @@ import { Interner } from './parquet/column-reader.ts';
 import { damagedFile, ParquetFile, type RowGroupReader } from './parquet/file-reader.ts';
 import { CREATED_BY, EXPORT_ID_KEY } from './parquet/file-writer.ts';
 import { DamagedFile, type RowGroupInfo } from './parquet/footer.ts';
-import { LEAF } from './parquet/schema.ts';
 import type { PartSelection } from './types.ts';
 import { Window, type WindowAttribute } from './window.ts';
+import { windowRows } from './window-rows.ts';
 
-/** Rows that are read at once. */
-const WINDOW_ROWS = 1 << 16;
-/** Bytes that a window should not pass by much. */
-const WINDOW_BYTES = 16 * 1024 * 1024;
-const MIN_WINDOW_ROWS = 256;
 const OURS = CREATED_BY.slice(0, CREATED_BY.indexOf(' '));
 
 /** Names of attributes and types, shared by the parts of a run. */
@@ -87,16 +82,6 @@ export function mayHold(info: RowGroupInfo, { types, pathPrefix }: PartSelection
     if (below || above) return false;
   }
   return true;
-}
-
-function windowRows(info: RowGroupInfo): number {
-  // Elements of lists may lie packed in the file; expanded they are doubles.
-  const sizes = Object.values(info.chunks).map(({ leaf, entries, uncompressedBytes }) =>
-    Math.max(uncompressedBytes, LEAF[leaf].maxRepetition ? entries * 8 : 0),
-  );
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const fitting = Math.floor((WINDOW_BYTES * info.rows) / Math.max(bytes, 1));
-  return Math.min(WINDOW_ROWS, Math.max(MIN_WINDOW_ROWS, fitting));
 }
 
 /** Attribute path and type of each row of a window. */

@@ -7,8 +7,7 @@ import { scaledMicro, wholeStepText } from './steps.ts';
 import { type AttributeSurvey, type RunSurvey, surveyKey } from './survey.ts';
 
 /** `stop`: a load ends before anything is sent. The others send one point of those that fall together. */
-export const COLLISION_POLICIES = ['stop', 'keep-first', 'keep-last'] as const;
-export type CollisionPolicy = (typeof COLLISION_POLICIES)[number];
+export type CollisionPolicy = 'stop' | 'keep-first' | 'keep-last';
 
 /** What is known of a series on its way. */
 interface Open {

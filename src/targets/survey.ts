@@ -4,6 +4,7 @@ import type { AttributeType } from '../model/attributes.ts';
 import { type Batch, rowCount, type SeriesBatch } from '../model/batches.ts';
 import { int64At, words } from '../model/int64.ts';
 import { StepFacts } from './step-facts.ts';
+import { codePoints } from './text.ts';
 
 /** Counts over the rows of one attribute. What a type can't have stays 0. */
 export interface AttributeSurvey {
@@ -106,15 +107,6 @@ function surveyText(entry: AttributeSurvey, text: string): void {
   if (UNSTORABLE.test(text)) entry.unstorableTexts++;
   // Code points are never more than UTF-16 units.
   if (text.length > entry.longestText) entry.longestText = Math.max(entry.longestText, codePoints(text));
-}
-
-function codePoints(text: string): number {
-  let count = text.length;
-  for (let i = 0; i < text.length - 1; i++) {
-    const isPair = (text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
-    if (isPair) count--;
-  }
-  return count;
 }
 
 /** Points whose step isn't whole at a multiplier, see StepFacts. */

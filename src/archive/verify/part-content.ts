@@ -8,15 +8,13 @@ import { BOOLEAN, DOUBLE, INT64, Interner, type Kind, type ListPortion } from '.
 import { TextDecoder } from '../parquet/decode.ts';
 import type { ParquetFile, RowGroupReader } from '../parquet/file-reader.ts';
 import { DamagedFile, type RowGroupInfo } from '../parquet/footer.ts';
-import { LEAF, LEAVES, type LeafName } from '../parquet/schema.ts';
+import { LEAVES, type LeafName } from '../parquet/schema.ts';
+import { windowRows } from '../window-rows.ts';
 import { footerContradictions, GroupAccount, groupContradictions, isArrow } from './arrow-account.ts';
 import type { TaskContext } from './regular-file.ts';
 import { isBelow, Observed } from './statistics.ts';
 import type { Finding, ProblemCode } from './types.ts';
 
-const WINDOW_ROWS = 1 << 16;
-const WINDOW_BYTES = 16 * 1024 * 1024;
-const MIN_WINDOW_ROWS = 256;
 /** More types than that have no name that matters. */
 const MAX_TYPES = 1000;
 /** Findings of one part that are told one by one. */
@@ -391,14 +389,4 @@ function countRows(set: RowSet, has: (row: number) => boolean): number {
   let count = 0;
   for (let index = 0; index < setSize(set); index++) if (has(rowAt(set, index))) count++;
   return count;
-}
-
-/** So many that a window's values take no more than some MB: lists may lie packed in the file. */
-function windowRows(info: RowGroupInfo): number {
-  const sizes = Object.values(info.chunks).map(({ leaf, entries, uncompressedBytes }) =>
-    Math.max(uncompressedBytes, LEAF[leaf].maxRepetition ? entries * 8 : 0),
-  );
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const fitting = Math.floor((WINDOW_BYTES * info.rows) / Math.max(bytes, 1));
-  return Math.min(WINDOW_ROWS, Math.max(MIN_WINDOW_ROWS, fitting));
 }
