@@ -8,9 +8,10 @@ import fc from 'fast-check';
 import { words } from '../../src/model/int64.ts';
 import { publicMessage } from '../../src/targets/mlflow/client.ts';
 import { PointCount } from '../../src/targets/mlflow/point-count.ts';
-import { metricValueJson, pythonFloat, stringSetText, timeText } from '../../src/targets/mlflow/values.ts';
+import { metricValueJson } from '../../src/targets/mlflow/values.ts';
 import { decimalStepText, isBeyondInt64, isWholeStep, scaledMicro, wholeStepText } from '../../src/targets/steps.ts';
 import { codePoints, cutCodePoints, cutWithHash, storable } from '../../src/targets/text.ts';
+import { pythonFloat, stringSetText, timeText } from '../../src/targets/values.ts';
 import { python } from '../counterparts/python.ts';
 import { microSteps } from '../helpers/archive-runs.ts';
 

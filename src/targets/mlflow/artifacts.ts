@@ -6,17 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { withoutUserInfo } from '../../http/redact.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { ExporterError } from '../../model/errors.ts';
-import type { Origin } from './back-end.ts';
+import type { FileStore } from '../file-store.ts';
 import type { MlflowClient } from './client.ts';
-
-export interface ArtifactStore {
-  /**
-   * Stores a file under a path of safe segments (see names.ts). Repeatable: overwrites.
-   * @param origin absent for what the loader adds by itself
-   * @param sha256 of the file in hex, where it is known
-   */
-  put(path: string, file: string, origin?: Origin, sha256?: string): Promise<void>;
-}
 
 /** Where the artifacts of a run lie: below an address that takes and gives them, or in a folder of this machine. */
 export type ArtifactPlace = { kind: 'proxy'; root: string } | { kind: 'folder'; folder: string };
@@ -27,7 +18,7 @@ const PROXY_ROUTE = '/api/2.0/mlflow-artifacts/artifacts';
  * The store behind an artifact URI of MLflow.
  * @throws ExporterError as `artifactPlace`
  */
-export function artifactStore(uri: string, client: MlflowClient, sharesFolders: boolean): ArtifactStore {
+export function artifactStore(uri: string, client: MlflowClient, sharesFolders: boolean): FileStore {
   const place = artifactPlace(uri, client, sharesFolders);
   return {
     async put(path, file) {

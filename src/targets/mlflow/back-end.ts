@@ -1,17 +1,10 @@
 // Where a run on its way to MLflow ends up: at the server, or beside what the server holds already (see compare.ts).
 
-import type { AttributeType } from '../../model/attributes.ts';
-import type { ArtifactStore } from './artifacts.ts';
+import type { FileStore, Origin } from '../file-store.ts';
 import type { MlflowClient, RunContent } from './client.ts';
 import { LogBatches } from './log-batches.ts';
 import { LOADED_TAG } from './run-tags.ts';
 import { metricValueJson } from './values.ts';
-
-/** The attribute that something comes from. */
-export interface Origin {
-  path: string;
-  type: AttributeType;
-}
 
 /** A point as MLflow is to hold it. */
 export interface MetricPoint {
@@ -23,7 +16,7 @@ export interface MetricPoint {
 }
 
 /** Takes what a run consists of, after the mapping. Points and params may be held back until `flush`. */
-export interface RunBackEnd extends ArtifactStore {
+export interface RunBackEnd extends FileStore {
   /** False: call `room` before the next point; the point was the last one of a call. */
   addMetric(key: string, point: MetricPoint, origin: Origin): boolean;
   room(): Promise<void>;
@@ -44,12 +37,12 @@ export interface RunBackEnd extends ArtifactStore {
 export class SendingBackEnd implements RunBackEnd {
   readonly #id: string;
   readonly #client: MlflowClient;
-  readonly #artifacts: ArtifactStore;
+  readonly #artifacts: FileStore;
   readonly #batches: LogBatches;
   #key: string | undefined;
   #head = '';
 
-  constructor(id: string, client: MlflowClient, artifacts: ArtifactStore, fileStore: boolean) {
+  constructor(id: string, client: MlflowClient, artifacts: FileStore, fileStore: boolean) {
     this.#id = id;
     this.#client = client;
     this.#artifacts = artifacts;

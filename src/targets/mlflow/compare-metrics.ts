@@ -1,10 +1,11 @@
 // Metrics of a run beside what the server holds of them: each point, in any order, and the first that differ by name.
 
 import { throwIfAborted } from '../../http/limits.ts';
+import type { Origin } from '../file-store.ts';
 import { bucketOf, PointSums, partOf } from '../point-sums.ts';
 import type { PointDifference, TargetDifference } from '../target.ts';
 import type { Verdicts } from '../verdicts.ts';
-import type { MetricPoint, Origin } from './back-end.ts';
+import type { MetricPoint } from './back-end.ts';
 import type { MlflowClient } from './client.ts';
 import { ExpectedPoints, heldText } from './expected-points.ts';
 import { heldPoints } from './readback.ts';

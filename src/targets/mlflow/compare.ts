@@ -7,11 +7,12 @@ import { onDisk } from '../../model/disk-error.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import { AlterationList } from '../alterations.ts';
 import { isOfOneFile } from '../archive-files.ts';
+import { absentFile, shown, textDifference } from '../differences.ts';
 import { fileHash } from '../file-hash.ts';
+import type { Origin } from '../file-store.ts';
 import type { CompareOptions, RunVerdict, TargetComparison, TargetDifference } from '../target.ts';
-import { codePoints } from '../text.ts';
 import { Verdicts } from '../verdicts.ts';
-import type { MetricPoint, Origin, RunBackEnd } from './back-end.ts';
+import type { MetricPoint, RunBackEnd } from './back-end.ts';
 import type { Experiment, MlflowClient, RunContent, Tag } from './client.ts';
 import { MetricComparison, type Replay } from './compare-metrics.ts';
 import { OWN_FOLDER, type RunKeys } from './names.ts';
@@ -22,8 +23,6 @@ import { ATTEMPT_TAG, LOADED_TAG } from './run-tags.ts';
 const ALTERATIONS = `${OWN_FOLDER}/alterations.json`;
 /** Tags that say nothing of the archive: MLflow's own, and those that keep the state of the load. */
 const OWN_TAGS = new Set(['mlflow.runName', LOADED_TAG, ATTEMPT_TAG]);
-/** Values in messages. */
-const SHOWN = 60;
 
 export interface ComparisonContext {
   client: MlflowClient;
@@ -260,22 +259,6 @@ class TakingBackEnd implements RunBackEnd {
   async countPoints(_key: string, expected: number): Promise<number> {
     return expected;
   }
-}
-
-function absentFile(path: string): TargetDifference {
-  return { kind: 'missing', what: `artifact ${path}`, message: 'The target does not have it.' };
-}
-
-function textDifference(what: string, expected: string, found: string | undefined): TargetDifference | undefined {
-  if (found === expected) return undefined;
-  if (found === undefined) return { kind: 'missing', what, message: 'The target does not have it.', expected };
-  const message = `It should be '${shown(expected)}' and is '${shown(found)}'.`;
-  return { kind: 'different', what, message, expected, found };
-}
-
-function shown(text: string): string {
-  const length = codePoints(text);
-  return length <= SHOWN ? text : `${text.slice(0, SHOWN).toWellFormed()}… (${length} characters)`;
 }
 
 /** What a list of alterations says, without its sentences; undefined if it is none. */

@@ -6,9 +6,9 @@ import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
 import type { RunSurvey } from '../survey.ts';
 import type { RunContent } from '../target.ts';
 import { codePoints, cutCodePoints, storable } from '../text.ts';
+import { pythonFloat, stringSetText } from '../values.ts';
 import type { Tag } from './client.ts';
 import { fullExperimentName, fullRunName, MAX_NAME } from './names.ts';
-import { pythonFloat, stringSetText } from './values.ts';
 
 /** Tag that says which run of an archive this is; written when the run is made. */
 export const RUN_KEY_TAG = 'neptune_exporter.run_key';

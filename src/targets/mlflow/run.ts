@@ -10,20 +10,22 @@ import { int64At, isSafeInt64, words } from '../../model/int64.ts';
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
 import { isOfOneFile } from '../archive-files.ts';
+import type { Origin } from '../file-store.ts';
+import { FileUploads } from '../file-uploads.ts';
+import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from '../series-files.ts';
+import { Spool } from '../spool.ts';
 import { StepCollisions } from '../step-collisions.ts';
 import { isBeyondInt64, scaledMicro, wholeStepText } from '../steps.ts';
 import { type AttributeSurvey, surveyKey } from '../survey.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
 import { codePoints, cutCodePoints, isStorable, shortHash, storable } from '../text.ts';
-import type { Origin, RunBackEnd } from './back-end.ts';
-import { FileUploads } from './file-uploads.ts';
+import { stringSetText, timeText } from '../values.ts';
+import type { RunBackEnd } from './back-end.ts';
 import { artifactFileName, OWN_FOLDER, type RunKeys } from './names.ts';
 import { foresee, needsCsv, noteCollisions } from './plan.ts';
 import { PointCount } from './point-count.ts';
 import { loadMark, runStatus, runTimes } from './run-tags.ts';
-import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from './series-files.ts';
-import { Spool } from './spool.ts';
-import { MAX_PARAM, paramText, stringSetText, timeText } from './values.ts';
+import { MAX_PARAM, paramText } from './values.ts';
 
 /** Series whose points are counted at the server at once. */
 const COUNTS_AT_ONCE = 4;
@@ -73,12 +75,12 @@ export class MlflowRun implements TargetRun {
     foresee(this.#alterations, keys, { ...options, fileStore });
     this.#collisions = new StepCollisions(options.survey, options.stepMultiplier, options.collisions ?? 'stop');
     this.#files = new FileUploads({
-      artifacts: backEnd,
+      store: backEnd,
       filesDirectory: options.filesDirectory,
       locate: options.locate,
       expected: options.files ?? new Map(),
       failedAttributes: options.failedAttributes ?? new Set(),
-      artifactFolders: keys.artifactFolders,
+      fileName: (name, folder, taken) => artifactFileName(name, folder, keys.artifactFolders, taken),
       stepMultiplier: options.stepMultiplier,
       alterations: this.#alterations,
       failures: this.failures,

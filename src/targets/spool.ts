@@ -1,7 +1,7 @@
 // A temporary file that is filled piece by piece before it is uploaded, so that no series is ever held in memory.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { onDisk } from '../../model/disk-error.ts';
+import { onDisk } from '../model/disk-error.ts';
 import type { SeriesFormat } from './series-files.ts';
 
 const CHUNK = 256 * 1024;

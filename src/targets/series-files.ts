@@ -1,8 +1,8 @@
 // Series as artifact files: text lines, JSON lines, histograms, CSV. Pure: batches in, text out.
 
-import type { FloatSeriesBatch, HistogramSeriesBatch, SeriesColumns, StringSeriesBatch } from '../../model/batches.ts';
-import { words } from '../../model/int64.ts';
-import { decimalStepText, scaledMicro } from '../steps.ts';
+import type { FloatSeriesBatch, HistogramSeriesBatch, SeriesColumns, StringSeriesBatch } from '../model/batches.ts';
+import { words } from '../model/int64.ts';
+import { decimalStepText, scaledMicro } from './steps.ts';
 import { pythonFloat, timeText } from './values.ts';
 
 /** A file that grows by batches: `head`, the batches' texts with `between` among them, `tail`. */

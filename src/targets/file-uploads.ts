@@ -2,19 +2,17 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { FileRow, FileSeriesBatch } from '../../model/batches.ts';
-import { ExporterError, type Failure, failureOf } from '../../model/errors.ts';
-import { words } from '../../model/int64.ts';
-import type { AlterationList } from '../alterations.ts';
-import { archiveFile, checkFile, isOfOneFile } from '../archive-files.ts';
-import { decimalStepText, scaledMicro } from '../steps.ts';
-import type { ExpectedFile, OpenOptions } from '../target.ts';
-import type { ArtifactStore } from './artifacts.ts';
-import type { Origin } from './back-end.ts';
-import { artifactFileName } from './names.ts';
+import type { FileRow, FileSeriesBatch } from '../model/batches.ts';
+import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
+import { words } from '../model/int64.ts';
+import type { AlterationList } from './alterations.ts';
+import { archiveFile, checkFile, isOfOneFile } from './archive-files.ts';
+import type { FileStore, Origin } from './file-store.ts';
+import { decimalStepText, scaledMicro } from './steps.ts';
+import type { ExpectedFile, OpenOptions } from './target.ts';
 
 interface FileUploadsOptions {
-  artifacts: ArtifactStore;
+  store: FileStore;
   filesDirectory: string;
   /** As OpenOptions.locate. */
   locate?: OpenOptions['locate'] | undefined;
@@ -22,7 +20,11 @@ interface FileUploadsOptions {
   expected: ReadonlyMap<string, ExpectedFile>;
   /** Attributes whose missing files are reported already. */
   failedAttributes: ReadonlySet<string>;
-  artifactFolders: ReadonlySet<string>;
+  /**
+   * The name of a file, or of a folder of a set or a step, inside a folder of the target.
+   * @param taken names already used in the folder; the new one is added
+   */
+  fileName: (name: string, folder: string, taken?: Set<string>) => string;
   stepMultiplier: bigint;
   alterations: AlterationList;
   failures: Failure[];
@@ -113,16 +115,16 @@ export class FileUploads {
   }
 
   async #put(origin: Origin, file: string, folder: string, taken: Set<string>): Promise<void> {
-    const { expected, artifacts, onBytes, signal } = this.#options;
+    const { expected, store, onBytes, signal } = this.#options;
     const source = await archiveFile(this.#options, file);
     const name = this.#name(origin.path, basename(file), folder, taken);
     await checkFile(source, expected.get(file), signal);
-    await artifacts.put(`${folder}/${name}`, source, origin, expected.get(file)?.sha256);
+    await store.put(`${folder}/${name}`, source, origin, expected.get(file)?.sha256);
     onBytes((await stat(source)).size);
   }
 
   #name(attribute: string, name: string, folder: string, taken?: Set<string>): string {
-    const stored = artifactFileName(name, folder, this.#options.artifactFolders, taken);
+    const stored = this.#options.fileName(name, folder, taken);
     if (stored !== name) {
       const message = `'${name}' is stored as '${folder}/${stored}'.`;
       this.#options.alterations.add('file_renamed', attribute, message);
