@@ -28,8 +28,16 @@ export interface ReadWandbArtifact {
   metadata: ReadValues;
   size: number;
   files: string[];
-  /** `sha256` is that of what was downloaded. */
-  entries: Record<string, { digest: string; size: number; ref: string | null; sha256?: string }>;
+  /** `sha256` is that of what was downloaded; its bytes come if they are asked for. */
+  entries: Record<string, { digest: string; size: number; ref: string | null; sha256?: string; base64?: string }>;
+  /** By path, if they are asked for. */
+  tables: Record<string, ReadWandbTable>;
+}
+
+/** A table as the SDK's own class has it; times are milliseconds. */
+export interface ReadWandbTable {
+  columns: string[];
+  rows: unknown[][];
 }
 
 export interface ReadWandbRun {
@@ -72,6 +80,10 @@ export interface ReadWandbOptions {
   order?: string;
   /** Contents of files, too. @default true */
   download?: boolean;
+  /** Files of artifacts whose path this expression finds come with their bytes. */
+  contents?: string;
+  /** Tables in artifacts, too. */
+  tables?: boolean;
 }
 
 /** Environment of a program with the SDK: it talks to this server only, and keeps its files in a folder. */

@@ -1,17 +1,21 @@
 """Prints all that W&B projects hold, read by the official API class only, as one JSON object a line.
 
 Usage: wandb_readback.py FOLDER; FOLDER is for downloads. Each line of standard input is a JSON object and asks for a
-project: `url` and `api_key` of the server, `path` as ENTITY/PROJECT, and if wanted `filters` and `order` of runs and
-`download`: false to leave the contents of files out.
+project: `url` and `api_key` of the server, `path` as ENTITY/PROJECT, and if wanted `filters` and `order` of runs,
+`download`: false to leave the contents of files out, `contents`: an expression, files of artifacts whose path it finds
+come with their bytes, and `tables`: true, tables in artifacts are read as the SDK's own class has them.
 
 Lines by `kind`: `run`, then `rows` (history, in pieces), `file`, `artifact`, `used`, `console` of that run, after the
 runs `collection`, at the end `end` or `error`. Non-finite numbers are what the server answers, texts.
 """
 
+import base64
+import datetime
 import hashlib
 import json
 import math
 import pathlib
+import re
 import shutil
 import sys
 import traceback
@@ -66,7 +70,7 @@ def tell_files(run, download):
         tell("file", run=run.id, **found)
 
 
-def download_entries(artifact, entries):
+def download_entries(artifact, entries, contents):
     """References are left alone: they are somewhere else."""
     root = str(FOLDER / "artifact")
     if any(entry["ref"] for entry in entries.values()):
@@ -78,10 +82,28 @@ def download_entries(artifact, entries):
     for path, entry in entries.items():
         if entry["ref"] is None:
             entry["sha256"] = sha256(pathlib.Path(root, path))
+            if contents and re.search(contents, path):
+                entry["base64"] = base64.b64encode(pathlib.Path(root, path).read_bytes()).decode()
     shutil.rmtree(root, ignore_errors=True)
 
 
-def tell_artifacts(run, download):
+def milliseconds(cell):
+    """Of a time; another value is as it is."""
+    return round(cell.timestamp() * 1000) if isinstance(cell, datetime.datetime) else cell
+
+
+def tables_of(artifact):
+    tables = {}
+    for path in artifact.manifest.entries:
+        if path.endswith(".table.json"):
+            table = artifact.get(path.removesuffix(".table.json"))
+            rows = [[milliseconds(cell) for cell in row] for row in table.data]
+            tables[path] = {"columns": table.columns, "rows": rows}
+    return tables
+
+
+def tell_artifacts(run, asked):
+    download = asked.get("download", True)
     used = [artifact.name for artifact in run.used_artifacts()]
     for artifact in run.logged_artifacts():
         entries = {
@@ -89,7 +111,7 @@ def tell_artifacts(run, download):
             for path, entry in artifact.manifest.entries.items()
         }
         if download:
-            download_entries(artifact, entries)
+            download_entries(artifact, entries, asked.get("contents"))
         tell(
             "artifact",
             run=run.id,
@@ -104,12 +126,13 @@ def tell_artifacts(run, download):
             size=artifact.size,
             files=sorted(file.name for file in artifact.files()),
             entries=entries,
+            tables=tables_of(artifact) if asked.get("tables") else {},
         )
     if used:
         tell("used", run=run.id, artifacts=used)
 
 
-def tell_run(run, download):
+def tell_run(run, asked):
     # Loads the run whole. One that is listed whole has lost the internal part of its config.
     internal = run.rawconfig.get("_wandb")
     tell(
@@ -129,8 +152,8 @@ def tell_run(run, download):
         lines=run._attrs["historyLineCount"],
     )
     tell_history(run)
-    tell_files(run, download)
-    tell_artifacts(run, download)
+    tell_files(run, asked.get("download", True))
+    tell_artifacts(run, asked)
     console = [line.content for line in run.console_logs()]
     if console:
         tell("console", run=run.id, lines=console)
@@ -149,7 +172,7 @@ def tell_project(asked):
     runs = api.runs(path, filters=asked.get("filters"), order=asked.get("order", "+created_at"))
     count = 0
     for run in runs:
-        tell_run(run, asked.get("download", True))
+        tell_run(run, asked)
         count += 1
     if "filters" not in asked:
         tell_collections(api, path)

@@ -29,6 +29,8 @@ export interface WandbServerOptions {
   without?: string[];
   /** Runs that fork: not all plans of the service have it. @default done */
   forking?: Site['forking'];
+  /** Host of the storage's addresses. @default localhost, another one than the API's, as the service's buckets are */
+  storageHost?: string;
   /** NaN and infinities stand bare in JSON texts that are answered. @default false: they are texts */
   bareNonFinite?: boolean;
   /** Told of each refusal. */
@@ -56,6 +58,8 @@ export interface WandbServer {
   /** Sets a run's state, e.g. to `crashed`, as the service does when no heartbeat comes. */
   setState(project: string, name: string, state: RunState): void;
   replaceFaults(faults: Fault[]): void;
+  /** What it is made of, for tests that do damage. */
+  site: Site;
   close(): Promise<void>;
 }
 
@@ -75,7 +79,8 @@ export const SERVER_FEATURES = [
   'ARTIFACT_DIGEST_ALGORITHM',
 ];
 
-const API_KEY = 'local-0123456789abcdef0123456789abcdef01234567';
+/** The key of every such server. */
+export const API_KEY = 'local-0123456789abcdef0123456789abcdef01234567';
 
 /** Starts a server; it answers when this returns. @throws Error of node:net, e.g. if the port is taken */
 export async function startWandbServer(options: WandbServerOptions = {}): Promise<WandbServer> {
@@ -86,6 +91,7 @@ export async function startWandbServer(options: WandbServerOptions = {}): Promis
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { storageHost = 'localhost' } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const store = new Store(options.entities ?? ['emulated-team', 'other-team']);
   const site: Site = {
@@ -95,8 +101,9 @@ export async function startWandbServer(options: WandbServerOptions = {}): Promis
     schema: wandbSchema(options.without),
     forking: options.forking ?? 'done',
     bareNonFinite: options.bareNonFinite ?? false,
-    // Another host than the API's, as the service's buckets are: the SDK sends its key to the API's host only.
-    storage: new Storage(url.replace('127.0.0.1', 'localhost'), limits),
+    // The SDK sends its key to the API's host only.
+    storageHost,
+    storage: new Storage(url.replace('127.0.0.1', storageHost), limits),
     features: options.features ?? SERVER_FEATURES,
     user: { id: 'VXNlcjox', name: 'Emulated User', username: 'emulated-user', email: 'user@example.com' },
   };
@@ -108,6 +115,7 @@ export async function startWandbServer(options: WandbServerOptions = {}): Promis
     url,
     apiKey: API_KEY,
     entity,
+    site,
     requests: front.requests,
     runs: () => [...store.runs.values()].map((run) => heldRun(run, site)),
     run: (project, name, of) => heldRun(find(project, name, of), site),
@@ -209,8 +217,8 @@ class Front {
   }
 
   #storageWork(method: string, url: URL, { headers }: IncomingMessage, body: Buffer): Work {
-    const { storage } = this.#site;
-    if (!headers.host?.startsWith('localhost:')) throw new Refusal(404, `There is no storage at ${headers.host}`);
+    const { storage, storageHost } = this.#site;
+    if (!headers.host?.startsWith(`${storageHost}:`)) throw new Refusal(404, `There is no storage at ${headers.host}`);
     if (method === 'PUT')
       return {
         operation: 'PUT storage',

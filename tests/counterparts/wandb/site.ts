@@ -9,6 +9,7 @@ export interface Site {
   url: string;
   store: Store;
   storage: Storage;
+  storageHost: string;
   limits: Limits;
   schema: Schema;
   /** What happens to the branch point of a new run. */
