@@ -94,7 +94,7 @@ class Reading {
     const [whole] = files;
     const text = whole === undefined ? undefined : this.#run.text(whole);
     if (text !== undefined) return type === 'string_set' ? JSON.stringify(JSON.parse(text)) : text;
-    return key in this.#run.run.config ? textOf(this.#run.run.config[key]) : undefined;
+    return Object.hasOwn(this.#run.run.config, key) ? textOf(this.#run.run.config[key]) : undefined;
   }
 
   /** Steps of the history are moved up, so that none is negative. */

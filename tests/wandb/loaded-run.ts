@@ -70,7 +70,7 @@ export class LoadedRun {
   rows(path: string): [step: number, time: number | null, value: unknown][] {
     const key = this.key(path);
     return this.run.rows.flatMap((row): [number, number | null, unknown][] =>
-      key in row && row[key] !== null ? [[Number(row._step), milliseconds(row._timestamp), row[key]]] : [],
+      Object.hasOwn(row, key) && row[key] !== null ? [[Number(row._step), milliseconds(row._timestamp), row[key]]] : [],
     );
   }
 
