@@ -8,9 +8,10 @@ import test from 'node:test';
 import { diskName } from '../../src/archive/names.ts';
 import type { Batch } from '../../src/model/batches.ts';
 import { fileSeries, scalars } from '../helpers/archive-runs.ts';
+import { JPEG } from '../verify/pictures.ts';
 import { codesOf, PROJECT, WandbBench } from './bench.ts';
 import type { LoadedRun } from './loaded-run.ts';
-import { gif, png } from './pictures.ts';
+import { png } from './pictures.ts';
 import { counting, filesRun, run } from './runs.ts';
 
 const T = 1_700_000_000_000;
@@ -139,11 +140,11 @@ test('files of attributes that differ only in what their names may hold stay apa
 
 test('images are media: in the line of their step, several of one step together', async (t) => {
   const bench = await WandbBench.create(t);
-  const images = { 'a.png': png(4, 3, 1), 'b.png': png(4, 3, 2), 'c.png': png(4, 3, 3), 'd.gif': gif(7, 5) };
+  const images = { 'a.png': png(4, 3, 1), 'b.png': png(4, 3, 2), 'c.png': png(4, 3, 3), 'd.jpg': JPEG };
   for (const [name, content] of Object.entries(images)) await bench.putFile(`i/${name}`, content);
   await bench.putFile('i/no.png', 'not an image at all');
   const loaded = await bench.loaded([
-    filesRun('r', { picture: 'i/d.gif', 'plots/bad': 'i/no.png' }, [
+    filesRun('r', { picture: 'i/d.jpg', 'plots/bad': 'i/no.png' }, [
       counting('m', 0, 5),
       fileSeries('frames', [
         ['1', T + 1000, 'i/a.png'],
@@ -170,8 +171,8 @@ test('images are media: in the line of their step, several of one step together'
   assert.deepEqual(imagesOf(loaded, one), [sha256(images['a.png'])]);
   assert.deepEqual(imagesOf(loaded, both), [sha256(images['b.png']), sha256(images['c.png'])]);
   const last = loaded.run.rows.at(-1)!;
-  assert.partialDeepStrictEqual(last.picture, { _type: 'image-file', format: 'gif', width: 7, height: 5 });
-  assert.deepEqual(imagesOf(loaded, last.picture), [sha256(images['d.gif'])]);
+  assert.partialDeepStrictEqual(last.picture, { _type: 'image-file', width: 9, height: 9 });
+  assert.deepEqual(imagesOf(loaded, last.picture), [sha256(images['d.jpg'])]);
   assert.ok(!loaded.run.rows.some((row) => Object.hasOwn(row, 'plots_bad')), 'what is no image is no media');
   assert.deepEqual(Object.values(loaded.files('plots/bad')), [sha256('not an image at all')]);
   assert.deepEqual(

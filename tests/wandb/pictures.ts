@@ -26,12 +26,3 @@ function chunk(type: string, data: Buffer): Buffer {
   ends.writeUInt32BE(crc32(body), 4);
   return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
 }
-
-/** A GIF of one colour. */
-export function gif(width: number, height: number): Buffer {
-  const head = Buffer.alloc(13);
-  head.write('GIF89a');
-  head.writeUInt16LE(width, 6);
-  head.writeUInt16LE(height, 8);
-  return Buffer.concat([head, Buffer.from([0x3b])]);
-}

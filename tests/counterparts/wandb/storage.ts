@@ -33,7 +33,7 @@ interface Multipart {
 export class Storage {
   readonly objects = new Map<string, StoredObject>();
   readonly #url: string;
-  readonly #seconds: number;
+  #seconds: number;
   readonly #partBytes: number;
   readonly #secret = randomBytes(16);
   readonly #uploads = new Map<string, Multipart>();
@@ -42,6 +42,11 @@ export class Storage {
     this.#url = url;
     this.#seconds = options.urlSeconds;
     this.#partBytes = options.partBytes;
+  }
+
+  /** From now on addresses are good for so long. */
+  setSeconds(seconds: number): void {
+    this.#seconds = seconds;
   }
 
   /** An address that is good for a while. */
