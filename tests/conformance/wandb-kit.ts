@@ -145,7 +145,11 @@ class Reading {
 
   #texts(path: string): HeldPoint<string>[] | undefined {
     const kept = this.#run.keptLines('texts', path);
-    if (kept) return kept.map(({ step, timestamp, value }) => this.#text(step, timestamp, value));
+    if (kept) {
+      return kept.map(({ step, timestamp, value }) =>
+        this.#text(heldStep(String(step), this.#multiplier, false), timestamp, value),
+      );
+    }
     const tables = this.#run.tables(path);
     if (tables.length === 0) return undefined;
     return tables.flatMap(({ rows }) => rows.map(([step, value, time]) => this.#text(step, time, value)));
