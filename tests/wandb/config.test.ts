@@ -140,6 +140,21 @@ test('a config over 8 MiB is one that W&B takes, and everything is whole in the 
   assert.deepEqual(alterationsByCode, {}, 'skipped now');
 });
 
+test('a config of characters that take many bytes', async (t) => {
+  const bench = await WandbBench.create(t);
+  const texts = ['😀'.repeat(20_000), '"\\'.repeat(10_000), '\u0001'.repeat(20_000)];
+  const rows = Array.from(
+    { length: 201 },
+    (_, i): ScalarRow => ({ path: `t/${i}`, type: 'string', value: `${i} ${texts[i % 3]}` }),
+  );
+  const loaded = await bench.loaded([valuesRun('r', rows)]);
+  assert.ok(Buffer.byteLength(bench.server.runs()[0]!.configText) <= 8 << 20);
+  for (const { path, value } of rows) {
+    const found = loaded.config(path) === value ? value : wholeOf(loaded, path);
+    assert.equal(found, value, path);
+  }
+});
+
 test('values without number are whole, too', async (t) => {
   const bench = await WandbBench.create(t);
   // So many that their names alone would be too much.

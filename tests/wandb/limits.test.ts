@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fileSeries, histograms, strings } from '../helpers/archive-runs.ts';
 import { codesOf, WandbBench } from './bench.ts';
+import { csvRows } from './loaded-run.ts';
 import { png } from './pictures.ts';
 import { counting, filesRun, run } from './runs.ts';
 
@@ -47,6 +48,42 @@ test('histograms that make a line too long are left out of the history, and kept
   for (const { path } of loaded.attributes.filter(({ type }) => type === 'histogram_series'))
     assert.ok(loaded.rows(path).length === 1 || loaded.keptLines('histograms', path)?.length === 1, path);
   assert.deepEqual(bench.refusals, []);
+});
+
+test('so many metrics at one step that no line holds them: what is left out is kept', async (t) => {
+  const bench = await WandbBench.create(t);
+  const count = 60_000;
+  const series = Array.from({ length: count }, (_, i) => counting(`${'a long name/'.repeat(15)}${i}`, 0, 0, () => i));
+  await bench.write(run('r', [...series, counting('m', 0, 2)]));
+  const report = await bench.load();
+  assert.equal(report.loaded, 1);
+  const [held] = bench.server.runs();
+  for (const text of [...held!.historyLines, held!.summaryText]) assert.ok(Buffer.byteLength(text) <= 10_383_360);
+  const loaded = await bench.run();
+  const kept = new Set(csvRows(loaded.text('neptune_exporter/series.csv.gz') ?? '').map(([attribute]) => attribute));
+  const first = loaded.run.rows[0]!;
+  for (const { path, key, type } of loaded.attributes) {
+    if (type === 'float_series') assert.ok(Object.hasOwn(first, key) || kept.has(path), path);
+  }
+  assert.equal(codesOf(report).row_too_long, kept.size - 1, 'but for the head');
+});
+
+test('5,000 series of one run', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.write(
+    run(
+      'r',
+      Array.from({ length: 5000 }, (_, i) => counting(`m${i}`, i % 7, 9, (step) => i + step)),
+    ),
+  );
+  assert.equal((await bench.load()).loaded, 1);
+  const { run: read } = await bench.run();
+  assert.deepEqual(
+    read.rows.map((row) => Object.keys(row).length - 3),
+    [715, 1430, 2145, 2860, 3574, 4288, 5000, 5000, 5000, 5000],
+  );
+  assert.equal(read.rows[9]?.m4321, 4330);
+  assert.equal(read.summary.m4321, 4330);
 });
 
 test('a rate limit is heeded', async (t) => {
