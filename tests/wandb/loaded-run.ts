@@ -1,5 +1,6 @@
 // A run that was loaded into W&B, as its own Python API class reads it, found by the original paths of its attributes.
 
+import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { ReadValues, ReadWandbArtifact, ReadWandbRun, ReadWandbTable } from '../counterparts/wandb-readback.ts';
 
@@ -9,8 +10,10 @@ export const CONTENTS = '^neptune_exporter/';
 export interface LoadedAttribute {
   path: string;
   type: string;
-  key: string;
-  files?: string[];
+  /** Absent for files of which none is an image. */
+  key?: string;
+  /** Folder of its files in the run's artifact. */
+  files?: string;
 }
 
 /** A point as `series.csv.gz` has it: Neptune's own step and value. */
@@ -58,8 +61,10 @@ export class LoadedRun {
     return found;
   }
 
-  key(path: string): string {
-    return this.attribute(path).key;
+  key(path: string, type?: string): string {
+    const { key } = this.attribute(path, type);
+    if (key === undefined) throw new Error(`${path} has no key`);
+    return key;
   }
 
   config(path: string): unknown {
@@ -113,8 +118,23 @@ export class LoadedRun {
 
   /** Hashes of the files of an attribute, by their path in the artifact. */
   files(path: string): Record<string, string> {
-    const { files = [] } = this.attribute(path);
-    return Object.fromEntries(files.map((file) => [file, this.own?.entries[file]?.sha256 ?? 'missing']));
+    const { files: folder } = this.attribute(path);
+    const all = this.attributes.flatMap(({ files: other }) => (other === undefined ? [] : [`${other}/`]));
+    const inner = all.filter((other) => other.length > `${folder}/`.length && other.startsWith(`${folder}/`));
+    return Object.fromEntries(
+      Object.entries(this.own?.entries ?? {})
+        .filter(([file]) => file.startsWith(`${folder}/`) && !inner.some((other) => file.startsWith(other)))
+        .map(([file, { sha256 = 'not there' }]) => [file, sha256]),
+    );
+  }
+
+  /** A value that the config doesn't hold whole: a text, or what its JSON says. */
+  wholeValue(path: string, type?: string): unknown {
+    const stem = `neptune_exporter/values/${this.key(path, type).replaceAll('/', '_').slice(0, 150)}-`;
+    const hash = createHash('sha256').update(path).digest('hex').slice(0, 8);
+    const text = this.text(`${stem}${hash}.txt`);
+    const json = this.text(`${stem}${hash}.json`);
+    return text ?? (json === undefined ? undefined : JSON.parse(json));
   }
 }
 
