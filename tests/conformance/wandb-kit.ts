@@ -86,14 +86,9 @@ class Reading {
 
   /** The whole of a value that the config doesn't hold whole. */
   #value(path: string): string | undefined {
-    const {
-      key,
-      type,
-      files = [],
-    } = this.#run.attributes.find((one) => one.path === path && SCALARS.includes(one.type))!;
-    const [whole] = files;
-    const text = whole === undefined ? undefined : this.#run.text(whole);
-    if (text !== undefined) return type === 'string_set' ? JSON.stringify(JSON.parse(text)) : text;
+    const { key = '', type } = this.#run.attributes.find((one) => one.path === path && SCALARS.includes(one.type))!;
+    const whole = this.#run.wholeValue(path, type);
+    if (whole !== undefined) return textOf(whole);
     return Object.hasOwn(this.#run.run.config, key) ? textOf(this.#run.run.config[key]) : undefined;
   }
 
@@ -160,27 +155,23 @@ class Reading {
   }
 
   #histograms(path: string): HeldPoint<HeldHistogram>[] | undefined {
-    const kept = this.#run.keptLines('histograms', path);
-    if (kept) {
-      return kept.map(({ step, timestamp, type, edges, values }) => ({
-        step: heldStep(String(step), this.#multiplier, true),
-        time: timeIn(timestamp),
-        value: {
-          type: type as string | null,
-          edges: (edges as (number | string)[]).map(numberOf),
-          values: (values as (number | string)[]).map(numberOf),
-        },
-      }));
-    }
-    const rows = this.#run.rows(path).map(([step, time, value]) => {
+    const kept = this.#run.keptLines('histograms', path)?.map(({ step, timestamp, type, edges, values }) => ({
+      step: heldStep(String(step), this.#multiplier, true),
+      time: timeIn(timestamp),
+      value: {
+        type: type as string | null,
+        edges: (edges as (number | string)[]).map(numberOf),
+        values: (values as (number | string)[]).map(numberOf),
+      },
+    }));
+    for (const [step, , value] of this.#run.rows(path)) {
       const { bins, values } = value as { bins: number[]; values: number[] };
-      return {
-        step: this.#step(step),
-        time,
-        value: { type: 'COUNTING', edges: bins.map(numberOf), values: values.map(numberOf) },
-      };
-    });
-    return rows.length === 0 ? undefined : rows;
+      const shown = JSON.stringify([bins.map(numberOf), values.map(numberOf)]);
+      const all = kept?.filter((one) => one.step === this.#step(step)) ?? [];
+      if (!all.some((one) => JSON.stringify([one.value.edges, one.value.values]) === shown))
+        throw new Error(`${path}: the history has ${shown} at step ${step}, the kept series has not`);
+    }
+    return kept;
   }
 }
 

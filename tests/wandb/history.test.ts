@@ -326,6 +326,22 @@ test('steps beyond 2^53 are not in the history, but kept', async (t) => {
   );
 });
 
+test('steps that would be beyond 2^53 once they are moved up are not in the history either', async (t) => {
+  const bench = await WandbBench.create(t);
+  const points: Points<number> = [
+    ['-999999999', T, 1],
+    ['0', T + 1, 2],
+    ['999999999', T + 2, 3],
+  ];
+  await bench.write(run('r', [floats('m', points)]));
+  const report = await bench.load(['--step-multiplier', '8000000']);
+  assert.deepEqual([report.loaded, (codesOf(report).step_out_of_range ?? 0) > 0], [1, true]);
+  assert.deepEqual(
+    (await bench.run()).kept('m'),
+    points.map(([step, time, value]) => ({ step, time, value })),
+  );
+});
+
 test('a multiplier that is larger than steps need is warned of in the plan, one that is needed is not', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.write(run('r', [counting('m', 0, 2000)]));

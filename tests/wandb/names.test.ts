@@ -124,10 +124,10 @@ test('attributes that would share a key all arrive, and a path that is its own k
   ]);
   const { config, rows } = loaded.run;
   for (const [i, path] of paths.entries()) {
-    const { key } = loaded.attribute(path, 'int');
+    const key = loaded.key(path, 'int');
     assert.equal(config[key], i, path);
     assert.match(key, /^[A-Za-z_][A-Za-z0-9_]*$/);
-    const metric = loaded.attribute(path, 'float_series').key;
+    const metric = loaded.key(path, 'float_series');
     assert.match(metric, /^[A-Za-z_][A-Za-z0-9_]*$/);
     assert.deepEqual(
       rows.map((row) => row[metric]).filter((value) => value !== undefined),
@@ -135,9 +135,9 @@ test('attributes that would share a key all arrive, and a path that is its own k
       path,
     );
   }
-  assert.equal(loaded.attribute('a_b', 'int').key, 'a_b');
-  assert.equal(loaded.attribute('1st', 'int').key, '_1st');
-  for (const path of ['a/b', 'a:b']) assert.match(loaded.attribute(path, 'int').key, /^a_b_[0-9a-f]{8}$/);
+  assert.equal(loaded.key('a_b', 'int'), 'a_b');
+  assert.equal(loaded.key('1st', 'int'), '_1st');
+  for (const path of ['a/b', 'a:b']) assert.match(loaded.key(path, 'int'), /^a_b_[0-9a-f]{8}$/);
   assert.equal(
     new Set(loaded.attributes.filter(({ type }) => type === 'int').map(({ key }) => key)).size,
     loaded.attributes.filter(({ type }) => type === 'int').length,

@@ -52,8 +52,7 @@ test('an archive of the official exporter arrives whole', async (t) => {
 });
 
 function assertScalar(run: LoadedRun, path: string, type: string, value: unknown): void {
-  const { key } = run.attribute(path, type);
-  const found = run.run.config[key];
+  const found = run.run.config[run.key(path, type)];
   if (type === 'int') assert.equal(String(found), String(value), path);
   else if (type === 'float') assert.deepEqual(numberOf(found as string), numberOf(value as string), path);
   else if (type === 'datetime') assert.equal(Date.parse(String(found)), Number(value), path);

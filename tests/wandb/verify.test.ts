@@ -143,7 +143,7 @@ test('each damage at the server is found and named, and nothing else', async (t)
   const bench = await WandbBench.create(t);
   await loadRich(bench);
   const damage = new Damage(bench, 'rich');
-  const model = (await bench.run('rich')).attribute('f/model').files![0]!;
+  const model = Object.keys((await bench.run('rich')).files('f/model'))[0]!;
   const replace = (from: RegExp, to: string) => (text: string) => {
     assert.match(text, from);
     return text.replace(from, to);
