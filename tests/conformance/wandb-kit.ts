@@ -31,6 +31,9 @@ function configText({ type, value }: ScalarRow): string | undefined {
   return new Date(Number(value)).toISOString().replace('T', ' ').replace('Z', '000+00:00');
 }
 
+/** W&B's reader has no negative zero, though it is sent as such. */
+const shownValue = (value: number) => (value === 0 ? 0 : value);
+
 /** A number in a step column, without an exponent. */
 const stepText = (step: unknown) => (typeof step === 'number' ? String(step + 0) : String(step));
 
@@ -104,7 +107,7 @@ class Reading {
     const points = kept.map(({ step, time, value }) => ({
       step: heldStep(step, this.#multiplier, true),
       time,
-      value: value ?? Number.NaN,
+      value: shownValue(value ?? Number.NaN),
     }));
     return this.#agreed(path, rows, points);
   }
@@ -251,7 +254,7 @@ export const kit: TargetKit = {
   holdsTime: (request, ms) => streamText(request).includes(String(ms / 1000)),
   design: {
     text: configText,
-    float: (value) => value,
+    float: shownValue,
     untimed: () => null,
     mergesEqualPoints: false,
     codes: {},

@@ -111,7 +111,7 @@ export class LoadedRun {
   keptLines(file: 'histograms' | 'texts', path: string): ReadValues[] | undefined {
     const lines = this.text(`neptune_exporter/${file}.jsonl.gz`)?.trimEnd().split('\n') ?? [];
     const found = lines
-      .map((line) => JSON.parse(line) as ReadValues)
+      .map((line) => JSON.parse(line, exactSteps) as ReadValues)
       .filter(({ attribute, path: other }) => (attribute ?? other) === path);
     return found.length === 0 ? undefined : found;
   }
@@ -137,6 +137,10 @@ export class LoadedRun {
     return text ?? (json === undefined ? undefined : JSON.parse(json));
   }
 }
+
+/** Steps as they are written: doubles hold 15 digits only. */
+const exactSteps = ((key: string, value: unknown, { source }: { source?: string }) =>
+  key === 'step' && source !== undefined ? source : value) as (key: string, value: unknown) => unknown;
 
 function versionOf({ name }: ReadWandbArtifact): number {
   return Number(name.slice(name.lastIndexOf(':v') + 2));
