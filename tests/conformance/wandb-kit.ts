@@ -31,6 +31,9 @@ function configText({ type, value }: ScalarRow): string | undefined {
   return new Date(Number(value)).toISOString().replace('T', ' ').replace('Z', '000+00:00');
 }
 
+/** W&B's reader has no negative zero, though it is sent as such. */
+const shownValue = (value: number) => (value === 0 ? 0 : value);
+
 /** A number in a step column, without an exponent. */
 const stepText = (step: unknown) => (typeof step === 'number' ? String(step + 0) : String(step));
 
@@ -51,12 +54,15 @@ class Reading {
 
   held(group: string, parent: string | undefined): HeldRun {
     const { run } = this.#run;
-    const some = <Value>(types: string[], find: (path: string) => Value | undefined): Record<string, Value> =>
+    const some = <Value>(
+      types: string[],
+      find: (path: string, type: string) => Value | undefined,
+    ): Record<string, Value> =>
       Object.fromEntries(
         this.#run.attributes
           .filter(({ type }) => types.includes(type))
-          .flatMap(({ path }): [string, Value][] => {
-            const found = find(path);
+          .flatMap(({ path, type }): [string, Value][] => {
+            const found = find(path, type);
             return found === undefined ? [] : [[path, found]];
           }),
       );
@@ -70,12 +76,12 @@ class Reading {
       floats: some(['float_series'], (path) => this.#floats(path)),
       texts: some(['string_series'], (path) => this.#texts(path)),
       histograms: some(['histogram_series'], (path) => this.#histograms(path)),
-      files: some(['file', 'file_set', 'artifact'], (path) => {
-        const hashes = Object.values(this.#run.files(path));
+      files: some(['file', 'file_set', 'artifact'], (path, type) => {
+        const hashes = Object.values(this.#run.files(path, type));
         return hashes.length === 0 ? undefined : hashes.sort();
       }),
       fileSeries: some(['file_series'], (path) =>
-        Object.entries(this.#run.files(path)).map(([file, sha256]) => ({
+        Object.entries(this.#run.files(path, 'file_series')).map(([file, sha256]) => ({
           step: /\/step_([^/]+)\//.exec(file)?.[1] ?? '',
           sha256,
         })),
@@ -104,7 +110,7 @@ class Reading {
     const points = kept.map(({ step, time, value }) => ({
       step: heldStep(step, this.#multiplier, true),
       time,
-      value: value ?? Number.NaN,
+      value: shownValue(value ?? Number.NaN),
     }));
     return this.#agreed(path, rows, points);
   }
@@ -164,7 +170,7 @@ class Reading {
         values: (values as (number | string)[]).map(numberOf),
       },
     }));
-    for (const [step, , value] of this.#run.rows(path)) {
+    for (const [step, , value] of this.#run.rows(path, 'histogram_series')) {
       const { bins, values } = value as { bins: number[]; values: number[] };
       const shown = JSON.stringify([bins.map(numberOf), values.map(numberOf)]);
       const all = kept?.filter((one) => one.step === this.#step(step)) ?? [];
@@ -251,11 +257,11 @@ export const kit: TargetKit = {
   holdsTime: (request, ms) => streamText(request).includes(String(ms / 1000)),
   design: {
     text: configText,
-    float: (value) => value,
+    float: shownValue,
     untimed: () => null,
     mergesEqualPoints: false,
     codes: {},
-    colliding: ['a:b', 'a_b'],
+    colliding: ['colon:d', 'colon_d'],
     longestText: 100_000,
   },
 };

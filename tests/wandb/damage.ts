@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { History } from '../counterparts/wandb/history.ts';
-import type { JsonObject } from '../counterparts/wandb/json.ts';
+import { type JsonObject, parseObject } from '../counterparts/wandb/json.ts';
 import type { Artifact, Run } from '../counterparts/wandb/store.ts';
 import type { WandbBench } from './bench.ts';
 
@@ -29,18 +29,14 @@ export class Damage {
     };
   }
 
-  /** Changes the lines that have a key. */
+  /** Changes the line of a step. */
   line(step: number, change: (line: string) => string): () => void {
-    return this.lines((lines) =>
-      lines.map((line) =>
-        (JSON.parse(line.replace(/:(-?Infinity|NaN)\b/g, ':0')) as JsonObject)._step === step ? change(line) : line,
-      ),
-    );
+    return this.lines((lines) => lines.map((line) => (parseObject(line)._step === step ? change(line) : line)));
   }
 
   config(change: (config: JsonObject) => void): () => void {
     const before = this.#run.config;
-    const config = JSON.parse(before) as JsonObject;
+    const config = parseObject(before);
     change(config);
     this.#run.config = JSON.stringify(config);
     return () => {
@@ -50,7 +46,7 @@ export class Damage {
 
   summary(change: (summary: JsonObject) => void): () => void {
     const before = this.#run.summary;
-    const summary = JSON.parse(this.#run.summaryText) as JsonObject;
+    const summary = parseObject(this.#run.summaryText);
     change(summary);
     this.#run.summary = [JSON.stringify(summary)];
     return () => {

@@ -109,10 +109,10 @@ test('a changed run is the next version of the same artifact; what is the same i
 
 test('names that W&B doesn’t take are changed, told, and found', async (t) => {
   const bench = await WandbBench.create(t);
-  await bench.putFile('back\\slash', 'x');
+  await bench.putFile('tab\tname', 'x');
   await bench.putFile(`${'l'.repeat(200)}.txt`, 'long');
   await bench.putFile('.hidden', 'h');
-  const paths = { '../up': 'back\\slash', './here': `${'l'.repeat(200)}.txt`, 'x//y': '.hidden', 'a:b': '.hidden' };
+  const paths = { '../up': 'tab\tname', './here': `${'l'.repeat(200)}.txt`, 'x//y': '.hidden', 'a:b': '.hidden' };
   await bench.write(filesRun('r', paths));
   const planned = await bench.plan();
   const report = await bench.load();

@@ -51,7 +51,7 @@ test('what isn’t known before is decided by the server: forks that it refuses 
     const bench = await WandbBench.create(t, { forking });
     await bench.write(
       parent(),
-      forkRun('with', 'parent', 10, [counting('m', 0, 15, (step) => -step)]),
+      forkRun('with', 'parent', 10, [counting('m', 0, 15, (step) => -step - 1)]),
       forkRun('without', 'parent', 10, [counting('m', 11, 15)]),
     );
     const report = await bench.load();
@@ -61,7 +61,7 @@ test('what isn’t known before is decided by the server: forks that it refuses 
     const [withPoints, without] = ['with', 'without'].map((name) => loaded.find(({ run: one }) => one.name === name)!);
     assert.deepEqual(
       withPoints!.points('m').map(([step, , value]) => [step, value]),
-      steps(0, 15).map((step) => [step, -step]),
+      steps(0, 15).map((step) => [step, -step - 1]),
     );
     assert.deepEqual(
       without!.points('m').map(([step]) => step),
@@ -72,22 +72,34 @@ test('what isn’t known before is decided by the server: forks that it refuses 
   }
 });
 
-test('a fork step that isn’t whole, or beyond the parent, makes an ordinary run', async (t) => {
+test('without a fork step that is whole the run is an ordinary one', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.write(
     parent(),
     forkRun('half step', 'parent', 10.5, [counting('m', 0, 15)]),
-    forkRun('beyond', 'parent', 100, [counting('m', 0, 15)]),
     forkRun('no step', 'parent', undefined, [counting('m', 0, 15)]),
   );
   const report = await bench.load();
-  assert.deepEqual([report.loaded, report.failed], [4, 0]);
-  for (const name of ['half step', 'beyond', 'no step']) {
+  assert.deepEqual([report.loaded, report.failed], [3, 0]);
+  for (const name of ['half step', 'no step']) {
     const loaded = await bench.run(name);
     assert.equal(loaded.points('m').length, 16, name);
     assert.equal(bench.server.runs().find(({ displayName }) => displayName === name)?.forkFrom, null, name);
     assert.ok(loaded.mark.parent, name);
   }
+});
+
+test('a fork behind the end of its parent inherits all of it', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.write(parent(), forkRun('child', 'parent', 100, [counting('m', 0, 15), counting('n', 30, 40)]));
+  assert.equal((await bench.load()).loaded, 2);
+  const loaded = await bench.run('child');
+  assert.deepEqual(
+    loaded.points('n').map(([step]) => step),
+    [...steps(0, 20), ...steps(30, 40)],
+  );
+  assert.equal(loaded.kept('m')?.length, 16);
+  assert.equal((await bench.verify()).code, 0);
 });
 
 test('with a multiplier the fork is at the multiplied step', async (t) => {
@@ -128,7 +140,7 @@ test('forks of forks, and a parent that is replaced', async (t) => {
   assert.equal(runs.find(({ run: one }) => one.name === 'child')?.mark.parent, id('parent'), 'the new one');
   assert.equal(runs.length, 3);
   assert.equal((await bench.load()).skipped, 3);
-  assert.equal((await bench.verify()).code, 0);
+  assert.deepEqual((await bench.verify()).problems, []);
 });
 
 test('a parent with negative steps: the fork is where Neptune’s step is', async (t) => {

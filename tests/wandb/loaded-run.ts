@@ -72,8 +72,8 @@ export class LoadedRun {
   }
 
   /** Rows that have something of an attribute: step, time in ms, value. */
-  rows(path: string): [step: number, time: number | null, value: unknown][] {
-    const key = this.key(path);
+  rows(path: string, type?: string): [step: number, time: number | null, value: unknown][] {
+    const key = this.key(path, type);
     return this.run.rows.flatMap((row): [number, number | null, unknown][] =>
       Object.hasOwn(row, key) && row[key] !== null ? [[Number(row._step), milliseconds(row._timestamp), row[key]]] : [],
     );
@@ -81,12 +81,12 @@ export class LoadedRun {
 
   /** Points of a float series in the history. */
   points(path: string): [step: number, time: number | null, value: number][] {
-    return this.rows(path).map(([step, time, value]) => [step, time, Number(value)]);
+    return this.rows(path, 'float_series').map(([step, time, value]) => [step, time, Number(value)]);
   }
 
   /** Tables of a string series, in their order. */
   tables(path: string): ReadWandbTable[] {
-    const key = this.key(path);
+    const key = this.key(path, 'string_series');
     const found = this.run.artifacts.flatMap(({ tables }) => Object.entries(tables));
     const numbered = Array.from({ length: found.length }, (_, i) => `${i === 0 ? key : `${key}_${i + 1}`}.table.json`);
     const byPath = new Map(found);
@@ -111,14 +111,14 @@ export class LoadedRun {
   keptLines(file: 'histograms' | 'texts', path: string): ReadValues[] | undefined {
     const lines = this.text(`neptune_exporter/${file}.jsonl.gz`)?.trimEnd().split('\n') ?? [];
     const found = lines
-      .map((line) => JSON.parse(line) as ReadValues)
+      .map((line) => JSON.parse(line, exactSteps) as ReadValues)
       .filter(({ attribute, path: other }) => (attribute ?? other) === path);
     return found.length === 0 ? undefined : found;
   }
 
   /** Hashes of the files of an attribute, by their path in the artifact. */
-  files(path: string): Record<string, string> {
-    const { files: folder } = this.attribute(path);
+  files(path: string, type?: string): Record<string, string> {
+    const { files: folder } = this.attribute(path, type);
     const all = this.attributes.flatMap(({ files: other }) => (other === undefined ? [] : [`${other}/`]));
     const inner = all.filter((other) => other.length > `${folder}/`.length && other.startsWith(`${folder}/`));
     return Object.fromEntries(
@@ -137,6 +137,10 @@ export class LoadedRun {
     return text ?? (json === undefined ? undefined : JSON.parse(json));
   }
 }
+
+/** Steps as they are written: doubles hold 15 digits only. */
+const exactSteps = ((key: string, value: unknown, { source }: { source?: string }) =>
+  key === 'step' && source !== undefined ? source : value) as (key: string, value: unknown) => unknown;
 
 function versionOf({ name }: ReadWandbArtifact): number {
   return Number(name.slice(name.lastIndexOf(':v') + 2));

