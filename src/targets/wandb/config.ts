@@ -21,8 +21,9 @@ export interface ConfigPlan {
 /** Looks how long the texts may be. */
 export function planConfig(survey: RunSurvey, keys: ReadonlyMap<string, string>): ConfigPlan {
   const entries = [...survey].filter(([, { type }]) => homeOf(type) === 'config');
-  const size = ([name, { longestText }]: (typeof entries)[number], limit: number) =>
-    (keys.get(name)?.length ?? 0) + 40 + 2 * Math.min(longestText, limit);
+  // Six bytes are the most that JSON takes for a character.
+  const size = ([name, { largestText }]: (typeof entries)[number], limit: number) =>
+    (keys.get(name)?.length ?? 0) + 40 + Math.min(largestText, limit * 6);
   const total = (limit: number) => entries.reduce((sum, entry) => sum + size(entry, limit), 0);
   const textLimit = TEXT_LIMITS.find((limit) => total(limit) <= MAX_CONFIG_BYTES);
   if (textLimit !== undefined) return { textLimit, leftOut: new Set() };

@@ -7,8 +7,12 @@ import { ExporterError } from '../../model/errors.ts';
 import type { RunPlace, WandbClient } from './client.ts';
 import type { HistoryLine } from './history-lines.ts';
 
-/** Bytes of lines in a request. W&B's SDK packs 10 MiB; smaller ones keep memory low and cost next to nothing. */
-const REQUEST_BYTES = 4 << 20;
+/** Bytes of a request. W&B's SDK packs 10 MiB; smaller ones keep memory low and cost next to nothing. */
+const REQUEST_BYTES = 2 << 20;
+/** What stands before the lines: the offset has room for more digits than it will ever have. */
+const HEAD = '{"files":{"wandb-history.jsonl":{"offset":';
+const HEAD_BYTES = 100;
+const TAIL = ']}}}';
 const UPLOADED_AT_ONCE = 1000;
 /** Requests that the server has left for us until we slow down. */
 const FEW_LEFT = 5;
@@ -32,8 +36,11 @@ export class FileStream {
   /** Number of the next line that is given. */
   #next: number;
   #offset: number;
-  #texts: string[] = [];
-  #bytes = 0;
+  /** The lines of the next request, as they stand in it. */
+  #body = Buffer.allocUnsafeSlow(REQUEST_BYTES);
+  #other = Buffer.allocUnsafeSlow(REQUEST_BYTES);
+  #filled = HEAD_BYTES;
+  #count = 0;
   #inFlight: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | undefined;
   /** The line before the first that is sent: what the server's last one should be. */
@@ -62,16 +69,16 @@ export class FileStream {
       this.#lastThere = line;
       return undefined;
     }
-    const isFull = this.#bytes + line.bytes > REQUEST_BYTES && this.#texts.length > 0;
-    const sent = isFull ? this.#send() : undefined;
-    this.#texts.push(line.text);
-    this.#bytes += line.bytes;
-    return sent;
+    const length = line.text.length + 3;
+    const isFull = this.#filled + length + TAIL.length > this.#body.length && this.#count > 0;
+    if (isFull) return this.#send().then(() => this.#put(line.text, length));
+    this.#put(line.text, length);
+    return undefined;
   }
 
   /** Sends what waits, and comes back when all of it was taken. */
   async flush(): Promise<void> {
-    if (this.#texts.length > 0) await this.#send();
+    if (this.#count > 0) await this.#send();
     await this.#inFlight;
     if (this.#failure) throw this.#failure.error;
   }
@@ -93,24 +100,41 @@ export class FileStream {
     return this.#post(JSON.stringify({ complete: true, exitcode: exitCode }));
   }
 
+  /** @param text in ASCII: keys are, and all else has escapes */
+  #put(text: string, length: number): void {
+    if (this.#filled + length + TAIL.length > this.#body.length) {
+      const longer = Buffer.allocUnsafeSlow(this.#filled + length + TAIL.length);
+      longer.set(this.#body.subarray(0, this.#filled));
+      this.#body = longer;
+    }
+    const comma = this.#count === 0 ? '' : ',';
+    this.#filled += this.#body.write(`${comma}"${text}"`, this.#filled, 'latin1');
+    this.#count++;
+  }
+
   /** Waits for the request before, and sends the next one without waiting for it. */
   async #send(): Promise<void> {
-    const lines = `["${this.#texts.join('","')}"]`;
-    const body = `{"files":{"wandb-history.jsonl":{"offset":${this.#offset},"content":${lines}}}}`;
-    this.#offset += this.#texts.length;
-    this.#texts = [];
-    this.#bytes = 0;
+    const head = `${HEAD}${this.#offset},"content":[`;
+    const start = HEAD_BYTES - head.length;
+    this.#body.write(head, start, 'latin1');
+    const end = this.#filled + this.#body.write(TAIL, this.#filled, 'latin1');
+    const full = this.#body;
+    this.#offset += this.#count;
+    this.#filled = HEAD_BYTES;
+    this.#count = 0;
     await this.#inFlight;
     if (this.#failure) throw this.#failure.error;
-    this.#inFlight = this.#post(body).catch((error: unknown) => {
+    // Nobody reads the other one any more.
+    this.#body = this.#other;
+    this.#other = full;
+    this.#inFlight = this.#post(full.subarray(start, end)).catch((error: unknown) => {
       this.#failure = { error };
     });
   }
 
-  async #post(text: string): Promise<void> {
+  async #post(body: string | Buffer): Promise<void> {
     const { client, place, canGzip, signal } = this.#options;
-    // All of it is ASCII but for texts of the summary.
-    const bytes = Buffer.from(text, 'utf8');
+    const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
     const headers = await client.fileStream(place, canGzip ? await zip(bytes, { level: 1 }) : bytes, canGzip);
     const [remaining, reset] = [headers['ratelimit-remaining'], headers['ratelimit-reset']].map(Number);
     if (remaining === undefined || reset === undefined || !(remaining <= FEW_LEFT) || !(reset > 0)) return;

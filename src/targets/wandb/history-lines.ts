@@ -35,6 +35,7 @@ export interface HistorySeries {
   inherited: number;
   tooLong: number;
   tooMany: number;
+  beyond: number;
   /** The last value. */
   lastNumber: number | undefined;
   /** The same for those that are blobs: their places. */
@@ -42,7 +43,7 @@ export interface HistorySeries {
 }
 
 export function newSeries(entry: AttributeSurvey, key: string, kind: HistorySeries['kind']): HistorySeries {
-  const counts = { timeMerged: 0, repeated: 0, inherited: 0, tooLong: 0, tooMany: 0 };
+  const counts = { timeMerged: 0, repeated: 0, inherited: 0, tooLong: 0, tooMany: 0, beyond: 0 };
   return { entry, key, kind, ...counts, lastNumber: undefined, lastBlobs: undefined };
 }
 
@@ -77,6 +78,8 @@ export class HistoryLines {
   readonly #maxLine: number;
   readonly #prefixes: string[];
   readonly #prefixBytes: number[];
+  /** Of the line that is being made; joined once, which leaves much less behind than adding texts does. */
+  readonly #parts: string[] = [];
 
   constructor(options: LinesOptions) {
     this.#options = options;
@@ -94,6 +97,11 @@ export class HistoryLines {
       const step = merged.step + shift;
       if (inherited !== undefined && step <= inherited) {
         for (let i = 0; i < merged.length; i++) series[merged.series[i]!]!.inherited++;
+        continue;
+      }
+      // Moved up, steps may be too large for W&B.
+      if (step > Number.MAX_SAFE_INTEGER) {
+        for (let i = 0; i < merged.length; i++) series[merged.series[i]!]!.beyond++;
         continue;
       }
       yield this.#line(merged, step);
@@ -137,7 +145,9 @@ export class HistoryLines {
     const { series, blobs } = this.#options;
     const { records, length } = merged;
     const timestamp = lineTime(merged);
-    let text = '{';
+    const parts = this.#parts;
+    let count = 0;
+    parts[count++] = '{';
     let bytes = 1;
     for (let i = 0; i < length; ) {
       const number = merged.series[i]!;
@@ -147,12 +157,20 @@ export class HistoryLines {
       let json: string;
       if (one.kind === 'float') {
         one.repeated += end - i - 1;
-        if (timeOf(records, end - 1) !== timestamp) one.timeMerged++;
         const value = records.values[(end - 1) * 3 + 2]!;
-        one.lastNumber = value;
         json = numberJson(value);
-        text += `${this.#prefixes[number]!}${json},`;
-        bytes += this.#prefixBytes[number]! + json.length;
+        const length = this.#prefixBytes[number]! + json.length;
+        if (bytes + length > this.#maxLine) {
+          one.tooLong++;
+          i = end;
+          continue;
+        }
+        if (timeOf(records, end - 1) !== timestamp) one.timeMerged++;
+        one.lastNumber = value;
+        parts[count++] = this.#prefixes[number]!;
+        parts[count++] = json;
+        parts[count++] = ',';
+        bytes += length;
         i = end;
         continue;
       }
@@ -169,7 +187,9 @@ export class HistoryLines {
       } else {
         if (one.kind === 'histogram' && timeOf(records, end - 1) !== timestamp) one.timeMerged++;
         one.lastBlobs = places;
-        text += `${this.#prefixes[number]!}${inner(json)},`;
+        parts[count++] = this.#prefixes[number]!;
+        parts[count++] = inner(json);
+        parts[count++] = ',';
         bytes += added;
       }
       i = end;
@@ -177,7 +197,9 @@ export class HistoryLines {
     const ends = this.#axis(merged) + this.#ends(step, timestamp);
     this.end.step = step;
     if (timestamp !== undefined) this.end.timestamp = timestamp;
-    return { step, text: `${text}${inner(ends)}}`, bytes: bytes + ends.length + 1 };
+    parts[count++] = `${inner(ends)}}`;
+    parts.length = count;
+    return { step, text: parts.join(''), bytes: bytes + ends.length + 1 };
   }
 
   #axis({ records: { words } }: MergedStep): string {

@@ -11,8 +11,8 @@ import {
 } from './point-spool.ts';
 
 /** Memory for records that are read ahead, of all sources together. */
-const WINDOW_BYTES = 24 << 20;
-const WINDOW_RECORDS = { least: 32, most: 8192 };
+const WINDOW_BYTES = 12 << 20;
+const WINDOW_RECORDS = { least: 32, most: 4096 };
 
 /** All points of one step. The arrays are used again for the next one. */
 export interface MergedStep {

@@ -104,13 +104,16 @@ export function foreseePoints(
     noteRepeated(list, path, steps.repeated);
     if (mostBins > MAX_BINS) noteRebinned(list, path, 1);
     const range = steps.range;
-    if (range && isBeyond(range.greatest, stepMultiplier)) noteBeyond(list, path, 1);
+    if (isBeyond(range, stepMultiplier)) noteBeyond(list, path, 1);
     if (range && range.least < 0n) noteMoved(list, path, 1);
   }
 }
 
-function isBeyond(micro: bigint, multiplier: bigint): boolean {
-  return (micro * multiplier) / 1_000_000n > BigInt(Number.MAX_SAFE_INTEGER);
+/** True if a series has steps that W&B's readers can't hold. */
+export function isBeyond(range: { least: bigint; greatest: bigint } | undefined, multiplier: bigint): boolean {
+  if (!range) return false;
+  const farthest = range.greatest > -range.least ? range.greatest : -range.least;
+  return (farthest * multiplier) / 1_000_000n > BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 export function noteCollisions(list: AlterationList, path: string, policy: CollisionPolicy, points: number): void {
@@ -146,7 +149,7 @@ export function foreseeValues(list: AlterationList, survey: RunSurvey, { textLim
     else if (longestText > textLimit) noteLong(list, path, longestText, textLimit);
     else if (unstorableTexts > 0) noteOddText(list, path);
     if (type === 'float') {
-      noteText(list, path, nans + infinities + nulls);
+      noteText(list, path, nans + infinities);
       list.add('null_as_nan', path, 'Without a value: NaN.', nulls);
     } else {
       list.add('null_value', path, 'Without a value: left out.', nulls);

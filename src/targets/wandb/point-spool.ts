@@ -12,6 +12,8 @@ const RECORD_BYTES = RECORD_WORDS * 4;
 const MICRO = 1_000_000;
 /** Steps and times that a point doesn't have. */
 export const ABSENT = -(2n ** 63n);
+/** Most records that are added at once. */
+export const RECORDS_AT_ONCE = 16_384;
 /** Points of a series that wait until they are worth a piece of the file. */
 const SMALL = 128;
 const WRITE_BYTES = 1 << 20;
@@ -69,36 +71,39 @@ export class PointSpool {
   readonly #path: string;
   readonly #multiplier: bigint;
   #file: FileHandle | undefined;
-  /** Bytes in the file, and those that wait. */
+  /** Bytes in the file, and those that wait for it. */
   #size = 0;
-  #waiting: Uint8Array[] = [];
+  readonly #waiting = Buffer.allocUnsafeSlow(WRITE_BYTES);
   #waitingBytes = 0;
   readonly #sources: SpoolSource[] = [];
   readonly #open = new Map<number, SpoolSource>();
   readonly #small = new Map<number, Records>();
+  #steps = new Float64Array(0);
 
   constructor(path: string, multiplier: bigint) {
     this.#path = path;
     this.#multiplier = multiplier;
   }
 
-  /** Adds points of a series in the order in which they came. The records may be used again afterwards. */
+  /**
+   * Adds points of a series in the order in which they came, at most `RECORDS_AT_ONCE`. The records may be used again
+   * afterwards.
+   */
   async add(series: number, records: Records): Promise<void> {
     const waiting = this.#small.get(series);
     const together = (waiting?.length ?? 0) + records.length;
     if (together >= SMALL) {
       this.#small.delete(series);
       const all = waiting ? joined(waiting, records) : records;
-      this.#append(series, all);
+      await this.#append(series, all);
     } else {
       this.#small.set(series, joined(waiting ?? newRecords(0), records));
     }
-    if (this.#waitingBytes >= WRITE_BYTES) await this.#write();
   }
 
   /** Ends the writing. */
   async finish(): Promise<void> {
-    for (const [series, records] of this.#small) this.#append(series, records);
+    for (const [series, records] of this.#small) await this.#append(series, records);
     this.#small.clear();
     await this.#write();
     await onDisk(async () => this.#file?.close());
@@ -114,8 +119,12 @@ export class PointSpool {
     return new SpoolReader(this.#sources.length === 0 ? undefined : this.#path);
   }
 
-  #append(series: number, records: Records): void {
-    const steps = new Float64Array(records.length);
+  /** @param records at most as many as are written at once */
+  async #append(series: number, records: Records): Promise<void> {
+    const length = records.length * RECORD_BYTES;
+    if (this.#waitingBytes + length > WRITE_BYTES) await this.#write();
+    if (this.#steps.length < records.length) this.#steps = new Float64Array(records.length);
+    const steps = this.#steps;
     wholeSteps(records, this.#multiplier, steps);
     const { ordered, first, last } = inOrder(records, steps);
     let source = this.#open.get(series);
@@ -130,21 +139,18 @@ export class PointSpool {
     const at = this.#size + this.#waitingBytes;
     if (previous && previous.at + previous.count * RECORD_BYTES === at) previous.count += records.length;
     else source.pieces.push({ at, count: records.length });
-    const bytes = new Uint8Array(ordered.words.buffer.slice(0, records.length * RECORD_BYTES));
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+    this.#waiting.set(new Uint8Array(ordered.words.buffer, 0, length), this.#waitingBytes);
+    this.#waitingBytes += length;
   }
 
   async #write(): Promise<void> {
     if (this.#waitingBytes === 0) return;
-    const bytes = Buffer.concat(this.#waiting);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
     await onDisk(async () => {
       this.#file ??= await open(this.#path, 'w');
-      await this.#file.appendFile(bytes);
+      await this.#file.appendFile(this.#waiting.subarray(0, this.#waitingBytes));
     });
-    this.#size += bytes.length;
+    this.#size += this.#waitingBytes;
+    this.#waitingBytes = 0;
   }
 }
 

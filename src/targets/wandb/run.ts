@@ -44,7 +44,15 @@ import {
 } from './names.ts';
 import { internalConfig, type OwnConfig } from './own-config.ts';
 import * as plan from './plan.ts';
-import { ABSENT, newRecords, PointSpool, RECORD_WORDS, type Records, wholeSteps } from './point-spool.ts';
+import {
+  ABSENT,
+  newRecords,
+  PointSpool,
+  RECORD_WORDS,
+  RECORDS_AT_ONCE,
+  type Records,
+  wholeSteps,
+} from './point-spool.ts';
 import { RunArtifactFiles } from './run-artifact.ts';
 import { type TableFile, TableFiles, tablePlace } from './table-files.ts';
 import * as whole from './whole-series.ts';
@@ -71,8 +79,6 @@ export interface RunContext {
   tempFolder: string;
 }
 
-/** Memory of records that are filled from a batch. */
-const RECORDS_AT_ONCE = 16_384;
 /** A closing line may hold so many bytes. */
 const CLOSING_BYTES = MAX_LINE - 1000;
 
@@ -96,6 +102,8 @@ export class WandbRun implements TargetRun {
   readonly #gzipped = new Map<string, whole.GzipText>();
   /** Float series that are kept whole already, since it was known beforehand that they have to be. */
   readonly #kept = new Set<number>();
+  /** Used again for each piece of a batch. */
+  readonly #buffer = { records: newRecords(RECORDS_AT_ONCE), steps: new Float64Array(RECORDS_AT_ONCE) };
   #leastStep = 0;
   #isReady = false;
   #tempFiles = 0;
@@ -196,7 +204,7 @@ export class WandbRun implements TargetRun {
       const what = isFloat ? 'NaN' : 'left out';
       this.#alterations.add(isFloat ? 'null_as_nan' : 'null_value', row.path, `Without a value: ${what}.`);
     }
-    if (row.type === 'float' && !Number.isFinite(row.value ?? Number.NaN))
+    if (row.type === 'float' && row.value !== null && !Number.isFinite(row.value))
       plan.noteText(this.#alterations, row.path, 1);
     if (row.type === 'datetime' && row.value !== null && timeText(row.value, ' ') === undefined) {
       const message = 'The time is in milliseconds since 1970: no calendar has it.';
@@ -269,7 +277,7 @@ export class WandbRun implements TargetRun {
       dropped ||
       missingSteps > 0 ||
       fractionalSteps(entry, stepMultiplier) > 0 ||
-      steps?.isBeyond(stepMultiplier) === true
+      plan.isBeyond(steps?.range, stepMultiplier)
     );
   }
 
@@ -324,11 +332,11 @@ export class WandbRun implements TargetRun {
     kept?: Uint8Array,
   ): Promise<void> {
     const { stepMultiplier } = this.#context.options;
-    const steps = new Float64Array(Math.min(batch.length, RECORDS_AT_ONCE));
+    const { records, steps } = this.#buffer;
     let beyond = 0;
     for (let from = 0; from < batch.length; from += RECORDS_AT_ONCE) {
       const to = Math.min(batch.length, from + RECORDS_AT_ONCE);
-      const records = newRecords(to - from);
+      records.length = to - from;
       fill(records, batch, values, valueValid, from);
       wholeSteps(records, stepMultiplier, steps);
       let length = 0;
@@ -471,6 +479,7 @@ export class WandbRun implements TargetRun {
     const file =
       kind === 'float' ? 'series.csv.gz' : kind === 'histogram' ? 'histograms.jsonl.gz' : 'file_series.csv.gz';
     plan.noteRepeated(list, path, one.repeated);
+    plan.noteBeyond(list, path, one.beyond);
     if (this.#shift > 0 && entry.steps?.range && entry.steps.range.least < 0n) plan.noteMoved(list, path, 1);
     const merged = `The time of its line is another one; ${file} has the point's own.`;
     list.add('timestamp_merged', path, merged, one.timeMerged);
@@ -485,8 +494,8 @@ export class WandbRun implements TargetRun {
   /** Keeps whole the float series that lines turned out not to hold as they are. */
   async #keepAltered(): Promise<void> {
     const altered = new Set<number>();
-    for (const [number, { kind, repeated, timeMerged, inherited }] of this.#series.entries()) {
-      const isAltered = repeated + timeMerged + inherited > 0;
+    for (const [number, { kind, repeated, timeMerged, inherited, tooLong, beyond }] of this.#series.entries()) {
+      const isAltered = repeated + timeMerged + inherited + tooLong + beyond > 0;
       if (kind === 'float' && isAltered && !this.#kept.has(number)) altered.add(number);
     }
     if (altered.size === 0) return;
@@ -535,6 +544,9 @@ export class WandbRun implements TargetRun {
         return;
       } catch (error) {
         if (!(error instanceof RefusedEntries)) throw error;
+        const own = [...error.refused].find(([path]) => entries.get(path)?.origin === undefined);
+        // Nothing can be found without what the loader tells of itself.
+        if (own) throw own[1];
         // The others go without them.
         for (const [path, cause] of error.refused) {
           const origin = entries.get(path)?.origin;
