@@ -2,7 +2,7 @@
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { throwIfAborted } from '../../http/limits.ts';
+import { forEachLimited, throwIfAborted } from '../../http/limits.ts';
 import type {
   Batch,
   FloatSeriesBatch,
@@ -54,6 +54,7 @@ import {
   wholeSteps,
 } from './point-spool.ts';
 import { RunArtifactFiles } from './run-artifact.ts';
+import type { MediaFile } from './run-files.ts';
 import { type TableFile, TableFiles, tablePlace } from './table-files.ts';
 import * as whole from './whole-series.ts';
 
@@ -79,6 +80,17 @@ export interface RunContext {
   tempFolder: string;
 }
 
+/** Room for what the summary has besides last values. */
+const SUMMARY_ENDS = 1000;
+
+/** A table that was sent. */
+interface SentTable {
+  json: string;
+  file: MediaFile;
+}
+
+/** Tables that are saved at once; each takes half a dozen requests. */
+const TABLES_AT_ONCE = 4;
 /** A closing line may hold so many bytes. */
 const CLOSING_BYTES = MAX_LINE - 1000;
 
@@ -175,16 +187,16 @@ export class WandbRun implements TargetRun {
     const { backEnd, options, tempFolder, beforeMark } = this.#context;
     await this.#points.finish();
     await this.#blobs.finish();
+    await this.#sendTables();
     await backEnd.flushMedia();
-    for (const [name, tables] of this.#tables) await this.#finishTables(name, tables);
     const lines = await this.#sendLines();
     for (const [path, points] of this.#collisions.dropped) {
       plan.noteCollisions(this.#alterations, path, options.collisions ?? 'stop', points);
     }
     for (const one of this.#series) this.#note(one);
     await this.#keepAltered();
-    await this.#saveOwn();
     const end = this.#end(lines);
+    await this.#saveOwn();
     this.#blobs.close();
     await backEnd.describe(end);
     for (const message of await backEnd.check(end)) this.failures.push(failureOf(new ExporterError('server', message)));
@@ -204,7 +216,7 @@ export class WandbRun implements TargetRun {
       const what = isFloat ? 'NaN' : 'left out';
       this.#alterations.add(isFloat ? 'null_as_nan' : 'null_value', row.path, `Without a value: ${what}.`);
     }
-    if (row.type === 'float' && row.value !== null && !Number.isFinite(row.value))
+    if (row.type === 'float' && !Number.isFinite(row.value ?? Number.NaN))
       plan.noteText(this.#alterations, row.path, 1);
     if (row.type === 'datetime' && row.value !== null && timeText(row.value, ' ') === undefined) {
       const message = 'The time is in milliseconds since 1970: no calendar has it.';
@@ -386,45 +398,48 @@ export class WandbRun implements TargetRun {
     await backEnd.media(file, origin);
   }
 
-  /** Sends the tables of a series; their references wait for the closing line. */
-  async #finishTables(name: string, tables: TableFiles): Promise<void> {
-    const { options } = this.#context;
-    const entry = options.survey.get(name)!;
-    const origin = { path: entry.path, type: entry.type };
-    await tables.finish();
-    for (const table of tables.tables) {
+  /** Sends the tables of all string series; their references wait for the closing line. */
+  async #sendTables(): Promise<void> {
+    const { backEnd, options } = this.#context;
+    const all: { key: string; table: TableFile; origin: Origin; sent?: SentTable }[] = [];
+    for (const [name, tables] of this.#tables) {
+      const { path, type } = options.survey.get(name)!;
+      await tables.finish();
+      for (const table of tables.tables) {
+        all.push({ key: this.#tableKey(name, table.number), table, origin: { path, type } });
+      }
+    }
+    await forEachLimited(all, TABLES_AT_ONCE, async (one) => {
       throwIfAborted(options.signal);
       try {
-        this.#shown.push(await this.#sendTable(this.#tableKey(name, table.number), table, origin));
+        one.sent = await this.#sendTable(one.key, one.table, one.origin);
       } catch (error) {
-        if (!isOfOneFile(error)) throw error;
-        this.failures.push(failureOf(error, origin));
+        const cause = error instanceof RefusedEntries ? [...error.refused.values()][0] : error;
+        if (!isOfOneFile(cause)) throw error;
+        this.failures.push(failureOf(cause, one.origin));
       }
-      await onDisk(() => rm(table.artifact.file));
-      await onDisk(() => rm(table.media.file));
+    });
+    // In their order, whichever was there first.
+    for (const { key, sent, origin } of all) {
+      if (!sent) continue;
+      this.#shown.push({ key, json: sent.json });
+      await backEnd.media(sent.file, origin);
     }
   }
 
-  async #sendTable(key: string, table: TableFile, origin: Origin): Promise<{ key: string; json: string }> {
+  /** Saves a table's artifact. @returns its value in the history, and its media file, which is to be sent as well */
+  async #sendTable(key: string, table: TableFile, origin: Origin): Promise<SentTable> {
     const { backEnd, options } = this.#context;
     const artifact = await fileDigests(table.artifact.file, options.signal);
-    const media = await fileDigests(table.media.file, options.signal);
+    const { bytes, md5, sha256 } = await fileDigests(table.media.file, options.signal);
     const ids = { clientId: clientId(this.id, key, artifact.sha256), sequenceId: clientId(this.id, key) };
-    await backEnd.artifact(
-      {
-        type: 'run_table',
-        name: tableArtifactName(this.id, key),
-        entries: new Map([[`${key}.table.json`, { file: table.artifact.file, ...artifact }]]),
-        ...ids,
-      },
-      origin,
-    );
-    const path = mediaPath('table', key, 0, media.sha256, 'table.json');
-    await backEnd.media({ path, file: table.media.file, bytes: media.bytes, md5: media.md5 }, origin);
-    // Its file goes when this returns.
-    await backEnd.flushMedia();
-    const { sha256, bytes } = media;
-    return { key, json: tableJson({ key, path, sha256, bytes, rows: table.rows, ...ids }) };
+    const entries = new Map([[`${key}.table.json`, { file: table.artifact.file, ...artifact }]]);
+    const name = tableArtifactName(this.id, key);
+    await backEnd.artifact({ type: 'run_table', name, entries, ...ids }, origin);
+    await onDisk(() => rm(table.artifact.file));
+    const path = mediaPath('table', key, 0, sha256, 'table.json');
+    const json = tableJson({ key, path, sha256, bytes, rows: table.rows, ...ids });
+    return { json, file: { path, file: table.media.file, bytes, md5 } };
   }
 
   /** The first table has the attribute's key, further ones a number that no other key has. */
@@ -601,8 +616,19 @@ export class WandbRun implements TargetRun {
   #summary(lines: HistoryLines): string {
     const { info } = this.#context;
     const parts: string[] = [];
-    for (const [key, json] of lines.lastValues()) parts.push(`${JSON.stringify(key)}:${json}`);
-    for (const { key, json } of this.#shown) parts.push(`${JSON.stringify(key)}:${json}`);
+    let bytes = SUMMARY_ENDS;
+    let leftOut = 0;
+    const add = (key: string, json: string) => {
+      const part = `${JSON.stringify(key)}:${json}`;
+      bytes += part.length + 1;
+      if (bytes <= MAX_LINE) parts.push(part);
+      else leftOut++;
+    };
+    // What is shown at the end comes first: without it, nobody finds the tables.
+    for (const { key, json } of this.#shown) add(key, json);
+    for (const [key, json] of lines.lastValues()) add(key, json);
+    const message = 'The summary would be longer than W&B takes: the history has the last values that it lacks.';
+    this.#alterations.add('summary_shortened', undefined, message, leftOut);
     if (lines.lastEnds !== '') parts.push(lines.lastEnds);
     const last = info.modificationTime ?? lines.end.timestamp;
     const runtime = last === undefined || info.creationTime === undefined ? undefined : last - info.creationTime;
