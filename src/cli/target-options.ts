@@ -11,7 +11,7 @@ export const LOADERS: readonly TargetName[] = TARGET_NAMES;
 
 type SettingName = Exclude<keyof TargetSettings, 'requests' | 'userAgent' | 'logger' | 'signal'>;
 /** What `addTargetOptions` brings to a command's options. */
-export type TargetOptions = { [Name in SettingName]?: string };
+export type TargetOptions = { [Name in SettingName]?: string | boolean };
 
 const OWN_OPTIONS = TARGETS.flatMap(({ options }) => Object.entries(options) as [SettingName, TargetOption][]);
 
@@ -43,7 +43,7 @@ export function settingsOf(options: TargetOptions): TargetSettings {
   const settings: TargetSettings = { userAgent: `neptune-exporter/${packageVersion()}` };
   for (const name of ['namePrefix', ...OWN_OPTIONS.map(([key]) => key)] as const) {
     const value = options[name];
-    if (value !== undefined) settings[name] = value;
+    if (value !== undefined && value !== false) settings[name] = String(value);
   }
   return settings;
 }

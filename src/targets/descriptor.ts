@@ -5,7 +5,7 @@ import type { Target } from './target.ts';
 
 /** An option of the command line that only this target has. */
 export interface TargetOption {
-  /** As help shows it, e.g. `--mlflow-tracking-uri <uri>`. */
+  /** As help shows it, e.g. `--mlflow-tracking-uri <uri>`; without a value in brackets the setting is `true` where it is given. */
   flags: string;
   description: string;
   /** The environment variable that the target reads where the option is missing. */

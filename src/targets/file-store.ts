@@ -6,6 +6,15 @@ import type { AttributeType } from '../model/attributes.ts';
 export interface Origin {
   path: string;
   type: AttributeType;
+  /** Of a file series: the point that the file is the value of. */
+  point?: FilePoint;
+}
+
+export interface FilePoint {
+  /** In micro-steps; undefined for a point without one. */
+  step: bigint | undefined;
+  /** Milliseconds since 1970-01-01 UTC; undefined for a point without one. */
+  timestamp: bigint | undefined;
 }
 
 export interface FileStore {

@@ -43,7 +43,7 @@ export class FileUploads {
 
   /** Uploads the file of a row, or all files of its folder (file sets of Neptune 2). */
   async file({ path, type, file }: FileRow, folder: string): Promise<void> {
-    await this.#one(path, type, file, folder, new Set());
+    await this.#one({ path, type }, file, folder, new Set());
   }
 
   /** Uploads each file below a folder of its step: exact decimal of step x multiplier. */
@@ -56,34 +56,31 @@ export class FileUploads {
       const last = this.#lastFolder.get(batch.path);
       const taken = last?.folder === stepFolder ? last.taken : new Set<string>();
       this.#lastFolder.set(batch.path, { folder: stepFolder, taken });
-      await this.#one(batch.path, 'file_series', batch.values[i] ?? null, stepFolder, taken);
+      const point = {
+        step: batch.stepValid?.[i] === 0 ? undefined : batch.steps[i]!,
+        timestamp: batch.timestampValid?.[i] === 0 ? undefined : batch.timestamps[i]!,
+      };
+      await this.#one({ path: batch.path, type: 'file_series', point }, batch.values[i] ?? null, stepFolder, taken);
     }
   }
 
-  async #one(
-    attribute: string,
-    type: FileRow['type'] | 'file_series',
-    file: string | null,
-    folder: string,
-    taken: Set<string>,
-  ): Promise<void> {
+  async #one(origin: Origin, file: string | null, folder: string, taken: Set<string>): Promise<void> {
     const { alterations, failures, failedAttributes } = this.#options;
     if (file === null) {
-      if (!failedAttributes.has(attribute)) {
-        alterations.add('file_absent', attribute, 'The archive has no file for it, and does not say why.');
+      if (!failedAttributes.has(origin.path)) {
+        alterations.add('file_absent', origin.path, 'The archive has no file for it, and does not say why.');
       }
       return;
     }
     try {
       const source = await archiveFile(this.#options, file);
       const status = await stat(source).catch(() => undefined);
-      const origin = { path: attribute, type };
       if (status?.isDirectory()) await this.#set(origin, file, folder);
       else if (status?.isFile()) await this.#put(origin, file, folder, taken);
       else throw new ExporterError('not_found', `The file ${source} is not there.`);
     } catch (error) {
       if (!isOfOneFile(error)) throw error;
-      failures.push(failureOf(error, { path: attribute, type }));
+      failures.push(failureOf(error, { path: origin.path, type: origin.type }));
     }
   }
 

@@ -1,3 +1,4 @@
 // All targets: one line each.
 
 export { mlflow } from './mlflow/options.ts';
+export { wandb } from './wandb/options.ts';

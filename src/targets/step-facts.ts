@@ -33,6 +33,8 @@ export class StepFacts {
   /** Steps went back: what is counted between neighbours is not all. Count a sorted copy, see `ofSorted`. */
   isUnordered = false;
   #last: bigint | number | undefined;
+  /** The least and the greatest step, in micro-steps; undefined while there is none. */
+  range: { least: bigint; greatest: bigint } | undefined;
   #leastAbsolute: bigint | undefined;
   #greatestAbsolute = 0n;
 
@@ -73,6 +75,9 @@ export class StepFacts {
     for (let i = 0; i < length; i += all ? 1 : Math.max(1, length - 1)) {
       if (valid?.[i] === 0) continue;
       const step = steps[i]!;
+      this.range ??= { least: step, greatest: step };
+      if (step < this.range.least) this.range.least = step;
+      if (step > this.range.greatest) this.range.greatest = step;
       const absolute = step < 0n ? -step : step;
       if (this.#leastAbsolute === undefined || absolute < this.#leastAbsolute) this.#leastAbsolute = absolute;
       if (absolute > this.#greatestAbsolute) this.#greatestAbsolute = absolute;

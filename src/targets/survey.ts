@@ -28,6 +28,8 @@ export interface AttributeSurvey {
   awkwardTexts: number;
   /** Of single values and points: the longest text, in code points; of a string set the length of all. */
   longestText: number;
+  /** The largest of them, in bytes of its JSON, or an upper bound. */
+  largestText: number;
   /** Texts with a NUL or half a surrogate pair, which many services can't store. */
   unstorableTexts: number;
   /** Numbers of the longest histogram. */
@@ -107,6 +109,11 @@ function surveyText(entry: AttributeSurvey, text: string): void {
   if (UNSTORABLE.test(text)) entry.unstorableTexts++;
   // Code points are never more than UTF-16 units.
   if (text.length > entry.longestText) entry.longestText = Math.max(entry.longestText, codePoints(text));
+  const most = text.length * 6 + 2;
+  if (most > entry.largestText) {
+    const bytes = text.length < 1000 ? most : Buffer.byteLength(JSON.stringify(text));
+    entry.largestText = Math.max(entry.largestText, bytes);
+  }
 }
 
 /** Points whose step isn't whole at a multiplier, see StepFacts. */
@@ -131,6 +138,7 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       negativeZeros: 0,
       awkwardTexts: 0,
       longestText: 0,
+      largestText: 0,
       unstorableTexts: 0,
       mostBins: 0,
     };

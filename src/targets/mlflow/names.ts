@@ -2,6 +2,7 @@
 
 import type { AttributeType } from '../../model/attributes.ts';
 import type { RunInfo } from '../../model/runs.ts';
+import { freeFileName, MAX_SEGMENT_BYTES, shortFileName } from '../file-names.ts';
 import type { RunSurvey } from '../survey.ts';
 import { surveyKey } from '../survey.ts';
 import { cutWithHash, shortHash, storable } from '../text.ts';
@@ -9,8 +10,6 @@ import { assignKeys, parentFolders } from '../unique-keys.ts';
 
 /** Longest key of a param, metric or tag (MLflow), and longest name of an experiment or run that every database takes. */
 export const MAX_NAME = 250;
-/** Longest name of a folder or file, in bytes: under the 255 of common file systems. */
-const MAX_SEGMENT_BYTES = 200;
 /** Folder of what the exporter adds to a run. No attribute may live in it. */
 export const OWN_FOLDER = 'neptune_exporter';
 
@@ -114,18 +113,13 @@ export function artifactFileName(
 ): string {
   let safe = withoutOuterBlanks(storable(name).replace(/[^\p{L}\p{N} ._\-+()=,@]/gu, '_'));
   if (/^\.{0,2}$/.test(safe)) safe = `file_${safe.replaceAll('.', '_')}`;
-  if (Buffer.byteLength(safe) > MAX_SEGMENT_BYTES) {
-    const extension = /\.[\p{L}\p{N}]{1,15}$/u.exec(safe)?.[0] ?? '';
-    let stem = safe.slice(0, safe.length - extension.length);
-    while (Buffer.byteLength(stem + extension) > MAX_SEGMENT_BYTES - 9) stem = stem.slice(0, -8).toWellFormed();
-    safe = `${stem.replaceAll('\ufffd', '_')}_${shortHash(name)}${extension}`;
-  }
+  safe = shortFileName(safe, name);
   const own = folder.slice(folder.lastIndexOf('/') + 1).toLowerCase();
   const isFree = (candidate: string) => {
     const lower = candidate.toLowerCase();
     return lower !== own && !artifactFolders.has(`${folder}/${candidate}`.toLowerCase()) && !taken?.has(lower);
   };
-  while (!isFree(safe)) safe = `file_${safe}`;
+  safe = freeFileName(safe, isFree);
   taken?.add(safe.toLowerCase());
   return safe;
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsOptions } from '../../http/client.ts';
 import { ExporterError } from '../../model/errors.ts';
+import { readIni } from '../ini.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -90,7 +91,7 @@ function serverPlace(uri: string): { place: TrackingPlace; userInfo?: string } {
 
 /** A user with password goes before a token, the environment before the credentials file, that before the address. */
 function authorizationOf(env: Environment, home: string, userInfo: string | undefined): string | undefined {
-  const file = readCredentials(home);
+  const file = readIni(join(home, '.mlflow', 'credentials'), 'mlflow');
   const user = env.MLFLOW_TRACKING_USERNAME || file.mlflow_tracking_username;
   const password = env.MLFLOW_TRACKING_PASSWORD || file.mlflow_tracking_password;
   if (user && password) return basic(`${user}:${password}`);
@@ -100,25 +101,6 @@ function authorizationOf(env: Environment, home: string, userInfo: string | unde
 
 function basic(pair: string): string {
   return `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`;
-}
-
-/** Section `[mlflow]` of the INI file `~/.mlflow/credentials`. */
-function readCredentials(home: string): Record<string, string> {
-  let text: string;
-  try {
-    text = readFileSync(join(home, '.mlflow', 'credentials'), 'utf8');
-  } catch {
-    return {};
-  }
-  const values: Record<string, string> = {};
-  let section = '';
-  for (const line of text.split(/\r?\n/)) {
-    const header = /^\s*\[(.+)\]\s*$/.exec(line);
-    if (header) section = header[1] ?? '';
-    const [, key, value] = /^\s*([^#;=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? [];
-    if (section === 'mlflow' && key !== undefined && value !== undefined) values[key.toLowerCase()] = value;
-  }
-  return values;
 }
 
 function tlsOf(env: Environment): TlsOptions | undefined {
