@@ -36,7 +36,7 @@ export class Damage {
 
   config(change: (config: JsonObject) => void): () => void {
     const before = this.#run.config;
-    const config = parseObject(before);
+    const config = exactly(before);
     change(config);
     this.#run.config = JSON.stringify(config);
     return () => {
@@ -131,4 +131,13 @@ export class Damage {
     }
     return () => void storage.objects.set(key, stored);
   }
+}
+
+/** JSON whose numbers keep their digits when it is written again. */
+function exactly(text: string): JsonObject {
+  type Reviver = (key: string, value: unknown) => unknown;
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+  const keep = (_: string, value: unknown, { source }: { source?: string }) =>
+    typeof value === 'number' && source !== undefined ? rawJSON(source) : value;
+  return JSON.parse(text, keep as Reviver) as JsonObject;
 }
