@@ -156,7 +156,12 @@ test('each damage at the server is found and named, and nothing else', async (t)
     ],
     ['a value gone', () => damage.line(1234, replace(/"m_plain":456\.58,?/, '')), 'target_missing rich m/plain'],
     ['NaN that became 0', () => damage.line(1, replace(/"m_odd":NaN/, '"m_odd":0')), 'target_different rich m/odd'],
-    ['a line gone', () => damage.lines((lines) => lines.toSpliced(1234, 1)), 'target_missing rich m/plain'],
+    [
+      'a line gone',
+      () => damage.lines((lines) => lines.toSpliced(1234, 1)),
+      'target_missing rich -',
+      'target_missing rich m/plain',
+    ],
     ['a bin altered', () => damage.line(1, replace(/"values":\[1,/, '"values":[2,')), 'target_different rich h'],
     [
       'a config value altered',
