@@ -149,7 +149,7 @@ export function foreseeValues(list: AlterationList, survey: RunSurvey, { textLim
     else if (longestText > textLimit) noteLong(list, path, longestText, textLimit);
     else if (unstorableTexts > 0) noteOddText(list, path);
     if (type === 'float') {
-      noteText(list, path, nans + infinities);
+      noteText(list, path, nans + infinities + nulls);
       list.add('null_as_nan', path, 'Without a value: NaN.', nulls);
     } else {
       list.add('null_value', path, 'Without a value: left out.', nulls);

@@ -1,0 +1,105 @@
+// The single values of a run on their way into its config; what has no room there is kept in the run's artifact.
+
+import { writeFile } from 'node:fs/promises';
+import type { ScalarRow } from '../../model/batches.ts';
+import { onDisk } from '../../model/disk-error.ts';
+import type { AlterationList } from '../alterations.ts';
+import { codePoints, isStorable, shortHash } from '../text.ts';
+import { timeText } from '../values.ts';
+import { type ConfigPlan, configJson, shortenedJson } from './config.ts';
+import type { OwnFiles } from './own-files.ts';
+import * as plan from './plan.ts';
+import type { NamedAttribute } from './run-keys.ts';
+
+export class RunConfig {
+  readonly #plan: ConfigPlan;
+  readonly #files: OwnFiles;
+  readonly #alterations: AlterationList;
+  readonly #values = new Map<string, { json: string; given: string }>();
+
+  constructor(configPlan: ConfigPlan, files: OwnFiles, alterations: AlterationList) {
+    this.#plan = configPlan;
+    this.#files = files;
+    this.#alterations = alterations;
+  }
+
+  /** Members of the config's JSON object. */
+  *members(): Generator<string> {
+    for (const [key, { json }] of this.#values) yield `${JSON.stringify(key)}:{"value":${json}}`;
+  }
+
+  async add(row: ScalarRow, { entry, key, name }: NamedAttribute): Promise<void> {
+    this.#noteForm(row);
+    const json = configJson(row);
+    if (json === undefined) return;
+    const text = rawText(row);
+    const given = shortHash(text ?? json, 16);
+    const before = this.#values.get(key);
+    if (before?.given === given) return;
+    if (before) {
+      const path = await this.#keep(`${entry.path} ${given}`, key, row, json);
+      const message = `The archive has several values: the config holds the first, another one is in ${path}.`;
+      this.#alterations.add('repeated_value', row.path, message);
+      return;
+    }
+    if (this.#plan.leftOut.has(name)) {
+      await this.#keep(entry.path, key, row, json);
+      plan.noteLeftOut(this.#alterations, row.path);
+      return;
+    }
+    this.#values.set(key, { json: await this.#fitting(row, entry.path, key, json, text), given });
+  }
+
+  /** The JSON, or that of the value's beginning. */
+  async #fitting(row: ScalarRow, path: string, key: string, json: string, text: string | undefined): Promise<string> {
+    if (text === undefined) return json;
+    const { textLimit } = this.#plan;
+    const length = codePoints(text);
+    if (length > textLimit) {
+      const kept = await this.#keep(path, key, row, json);
+      plan.noteLong(this.#alterations, row.path, length, textLimit);
+      return shortenedJson(text, textLimit, `… [${length} characters, whole in ${kept} of the run's artifact]`);
+    }
+    if (!isStorable(text)) {
+      await this.#keep(path, key, row, json);
+      plan.noteOddText(this.#alterations, row.path);
+    }
+    return json;
+  }
+
+  #noteForm(row: ScalarRow): void {
+    if (row.value === null) {
+      const [code, what] = row.type === 'float' ? ['null_as_nan', 'NaN'] : ['null_value', 'left out'];
+      this.#alterations.add(code!, row.path, `Without a value: ${what}.`);
+    }
+    if (row.type === 'float' && !Number.isFinite(row.value ?? Number.NaN)) {
+      plan.noteText(this.#alterations, row.path, 1);
+    }
+    if (row.type === 'datetime' && row.value !== null && timeText(row.value, ' ') === undefined) {
+      const message = 'The time is in milliseconds since 1970: no calendar has it.';
+      this.#alterations.add('datetime_as_number', row.path, message);
+    }
+  }
+
+  /** Keeps a value in the run's artifact. @returns its path there */
+  async #keep(identity: string, key: string, row: ScalarRow, json: string): Promise<string> {
+    const { content, extension } = wholeValue(row, json);
+    const name = `${key.replaceAll('/', '_').slice(0, 150)}-${shortHash(identity)}.${extension}`;
+    const file = this.#files.tempFile();
+    await onDisk(() => writeFile(file, content));
+    return this.#files.put(`values/${name}`, file, { path: row.path, type: row.type });
+  }
+}
+
+/** The text of a value that may be too long or odd. */
+function rawText(row: ScalarRow): string | undefined {
+  if (row.type === 'string') return row.value ?? undefined;
+  return row.type === 'string_set' ? row.value?.join() : undefined;
+}
+
+/** UTF-8 has no half surrogate pairs, JSON has escapes for them. */
+function wholeValue(row: ScalarRow, json: string): { content: string; extension: string } {
+  if (row.type === 'string' && row.value?.isWellFormed()) return { content: row.value, extension: 'txt' };
+  const isText = row.type === 'string' || row.type === 'string_set';
+  return { content: isText ? JSON.stringify(row.value) : json, extension: 'json' };
+}
