@@ -61,7 +61,7 @@ test('what the config tells as text is counted', async (t) => {
   );
   const planned = (await bench.plan()).runs[0]!.alterations;
   const report = await bench.load();
-  assert.deepEqual(codesOf(report), { value_as_text: 2, datetime_as_number: 1, null_as_nan: 1, null_value: 1 });
+  assert.deepEqual(codesOf(report), { value_as_text: 3, datetime_as_number: 1, null_as_nan: 1, null_value: 1 });
   for (const code of Object.keys(codesOf(report)))
     assert.ok(
       planned.some((one) => one.code === code),
