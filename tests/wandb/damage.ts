@@ -6,6 +6,14 @@ import { type JsonObject, parseObject } from '../counterparts/wandb/json.ts';
 import type { Artifact, Run } from '../counterparts/wandb/store.ts';
 import type { WandbBench } from './bench.ts';
 
+type Reviver = (key: string, value: unknown) => unknown;
+
+/** Numbers keep their digits. */
+const exactNumbers = ((_: string, value: unknown, { source }: { source?: string }) =>
+  typeof value === 'number' && source !== undefined
+    ? (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(source)
+    : value) as Reviver;
+
 export class Damage {
   readonly #bench: WandbBench;
   readonly #run: Run;
@@ -36,7 +44,7 @@ export class Damage {
 
   config(change: (config: JsonObject) => void): () => void {
     const before = this.#run.config;
-    const config = exactly(before);
+    const config = JSON.parse(before, exactNumbers) as JsonObject;
     change(config);
     this.#run.config = JSON.stringify(config);
     return () => {
@@ -131,13 +139,4 @@ export class Damage {
     }
     return () => void storage.objects.set(key, stored);
   }
-}
-
-/** JSON whose numbers keep their digits when it is written again. */
-function exactly(text: string): JsonObject {
-  type Reviver = (key: string, value: unknown) => unknown;
-  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
-  const keep = (_: string, value: unknown, { source }: { source?: string }) =>
-    typeof value === 'number' && source !== undefined ? rawJSON(source) : value;
-  return JSON.parse(text, keep as Reviver) as JsonObject;
 }

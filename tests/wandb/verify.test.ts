@@ -123,9 +123,9 @@ test('everything that was loaded is equal, or altered as the mapping says', asyn
   assert.deepEqual(rich?.extras, { count: 0, first: [] });
   assert.ok(rich!.equal > 5 && rich!.altered > 5, `${rich!.equal} equal, ${rich!.altered} altered`);
   const codes = (path: string) => rich!.attributes.find(({ attributePath }) => attributePath === path)?.codes ?? [];
-  assert.deepEqual(codes('p/long'), ['value_too_long']);
+  assert.ok(codes('p/long').includes('value_too_long'));
   assert.ok(codes('m/odd').includes('step_repeated'));
-  assert.deepEqual(codes('m/plain'), []);
+  assert.deepEqual(codes('m/plain'), ['renamed']);
   assert.ok((report.target?.points ?? 0) > 3000);
   const text = await bench.cli('verify');
   assert.match(text.stdout, /rich +there/);
@@ -156,7 +156,12 @@ test('each damage at the server is found and named, and nothing else', async (t)
     ],
     ['a value gone', () => damage.line(1234, replace(/"m_plain":456\.58,?/, '')), 'target_missing rich m/plain'],
     ['NaN that became 0', () => damage.line(1, replace(/"m_odd":NaN/, '"m_odd":0')), 'target_different rich m/odd'],
-    ['a line gone', () => damage.lines((lines) => lines.toSpliced(1234, 1)), 'target_missing rich m/plain'],
+    [
+      'a line gone',
+      () => damage.lines((lines) => lines.toSpliced(1234, 1)),
+      'target_missing rich -',
+      'target_missing rich m/plain',
+    ],
     ['a bin altered', () => damage.line(1, replace(/"values":\[1,/, '"values":[2,')), 'target_different rich h'],
     [
       'a config value altered',
