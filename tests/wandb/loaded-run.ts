@@ -1,6 +1,5 @@
 // A run that was loaded into W&B, as its own Python API class reads it, found by the original paths of its attributes.
 
-import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { ReadValues, ReadWandbArtifact, ReadWandbRun, ReadWandbTable } from '../counterparts/wandb-readback.ts';
 
@@ -109,7 +108,7 @@ export class LoadedRun {
   }
 
   /** Lines of one of the files of whole series that are JSON, of one attribute. */
-  keptLines(file: 'histograms' | 'texts', path: string): ReadValues[] | undefined {
+  keptLines(file: 'histograms' | 'texts' | 'values', path: string): ReadValues[] | undefined {
     let byPath = this.#keptLines.get(file);
     if (!byPath) {
       const text = this.text(`neptune_exporter/${file}.jsonl.gz`)?.trimEnd() ?? '';
@@ -133,12 +132,8 @@ export class LoadedRun {
   }
 
   /** A value that the config doesn't hold whole: a text, or what its JSON says. */
-  wholeValue(path: string, type?: string): unknown {
-    const stem = `neptune_exporter/values/${this.key(path, type).replaceAll('/', '_').slice(0, 150)}-`;
-    const hash = createHash('sha256').update(path).digest('hex').slice(0, 8);
-    const text = this.text(`${stem}${hash}.txt`);
-    const json = this.text(`${stem}${hash}.json`);
-    return text ?? (json === undefined ? undefined : JSON.parse(json));
+  wholeValue(path: string): unknown {
+    return this.keptLines('values', path)?.at(-1)?.value;
   }
 }
 

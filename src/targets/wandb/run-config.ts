@@ -1,15 +1,17 @@
 // The single values of a run on their way into its config; what has no room there is kept in the run's artifact.
 
-import { writeFile } from 'node:fs/promises';
 import type { ScalarRow } from '../../model/batches.ts';
-import { onDisk } from '../../model/disk-error.ts';
 import type { AlterationList } from '../alterations.ts';
 import { codePoints, isStorable, shortHash } from '../text.ts';
 import { timeText } from '../values.ts';
 import { type ConfigPlan, configJson, shortenedJson } from './config.ts';
+import { OWN } from './names.ts';
 import type { OwnFiles } from './own-files.ts';
 import * as plan from './plan.ts';
 import type { NamedAttribute } from './run-keys.ts';
+
+/** Of the values that the config doesn't hold whole. */
+const VALUES_FILE = 'values.jsonl.gz';
 
 export class RunConfig {
   readonly #plan: ConfigPlan;
@@ -28,7 +30,7 @@ export class RunConfig {
     for (const [key, { json }] of this.#values) yield `${JSON.stringify(key)}:{"value":${json}}`;
   }
 
-  async add(row: ScalarRow, { entry, key, name }: NamedAttribute): Promise<void> {
+  async add(row: ScalarRow, { key, name }: NamedAttribute): Promise<void> {
     this.#noteForm(row);
     const json = configJson(row);
     if (json === undefined) return;
@@ -37,31 +39,35 @@ export class RunConfig {
     const before = this.#values.get(key);
     if (before?.given === given) return;
     if (before) {
-      const path = await this.#keep(`${entry.path} ${given}`, key, row, json);
-      const message = `The archive has several values: the config holds the first, another one is in ${path}.`;
+      await this.#keep(row, json);
+      const message = `The archive has several values: the config holds the first, others are in ${VALUES_FILE}.`;
       this.#alterations.add('repeated_value', row.path, message);
       return;
     }
     if (this.#plan.leftOut.has(name)) {
-      await this.#keep(entry.path, key, row, json);
+      await this.#keep(row, json);
       plan.noteLeftOut(this.#alterations, row.path);
       return;
     }
-    this.#values.set(key, { json: await this.#fitting(row, entry.path, key, json, text), given });
+    this.#values.set(key, { json: await this.#fitting(row, json, text), given });
   }
 
   /** The JSON, or that of the value's beginning. */
-  async #fitting(row: ScalarRow, path: string, key: string, json: string, text: string | undefined): Promise<string> {
+  async #fitting(row: ScalarRow, json: string, text: string | undefined): Promise<string> {
     if (text === undefined) return json;
     const { textLimit } = this.#plan;
     const length = codePoints(text);
     if (length > textLimit) {
-      const kept = await this.#keep(path, key, row, json);
+      await this.#keep(row, json);
       plan.noteLong(this.#alterations, row.path, length, textLimit);
-      return shortenedJson(text, textLimit, `… [${length} characters, whole in ${kept} of the run's artifact]`);
+      return shortenedJson(
+        text,
+        textLimit,
+        `… [${length} characters, whole in ${OWN}/${VALUES_FILE} of the run's artifact]`,
+      );
     }
     if (!isStorable(text)) {
-      await this.#keep(path, key, row, json);
+      await this.#keep(row, json);
       plan.noteOddText(this.#alterations, row.path);
     }
     return json;
@@ -80,13 +86,13 @@ export class RunConfig {
     }
   }
 
-  /** Keeps a value in the run's artifact. @returns its path there */
-  async #keep(identity: string, key: string, row: ScalarRow, json: string): Promise<string> {
-    const { content, extension } = wholeValue(row, json);
-    const name = `${key.replaceAll('/', '_').slice(0, 150)}-${shortHash(identity)}.${extension}`;
-    const file = this.#files.tempFile();
-    await onDisk(() => writeFile(file, content));
-    return this.#files.put(`values/${name}`, file, { path: row.path, type: row.type });
+  /** Keeps a value in the run's artifact: a JSON object a line. */
+  async #keep(row: ScalarRow, json: string): Promise<void> {
+    const isText = row.type === 'string' || row.type === 'string_set';
+    // What UTF-8 and W&B can't hold has escapes in JSON.
+    const value = isText ? JSON.stringify(row.value) : json;
+    const head = `{"attribute": ${JSON.stringify(row.path)}, "type": "${row.type}", "value": `;
+    await this.#files.gzip(VALUES_FILE).write(`${head}${value}}\n`);
   }
 }
 
@@ -94,11 +100,4 @@ export class RunConfig {
 function rawText(row: ScalarRow): string | undefined {
   if (row.type === 'string') return row.value ?? undefined;
   return row.type === 'string_set' ? row.value?.join() : undefined;
-}
-
-/** UTF-8 has no half surrogate pairs, JSON has escapes for them. */
-function wholeValue(row: ScalarRow, json: string): { content: string; extension: string } {
-  if (row.type === 'string' && row.value?.isWellFormed()) return { content: row.value, extension: 'txt' };
-  const isText = row.type === 'string' || row.type === 'string_set';
-  return { content: isText ? JSON.stringify(row.value) : json, extension: 'json' };
 }
