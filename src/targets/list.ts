@@ -1,3 +1,4 @@
 // All targets: one line each.
 
+export { comet } from './comet/options.ts';
 export { mlflow } from './mlflow/options.ts';
