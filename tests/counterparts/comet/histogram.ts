@@ -4,8 +4,8 @@ import { isObject, list, optional, parseBody, type Reader, read, small, whole } 
 import { demand } from './refusal.ts';
 
 const number: Reader<number> = (value, at) => {
-  demand(typeof value === 'number', `${at} must be a number`);
-  return value;
+  demand(typeof value === 'number' || typeof value === 'bigint', `${at} must be a number`);
+  return Number(value);
 };
 
 const HISTOGRAM = {

@@ -82,9 +82,13 @@ function checkValues(held: HeldExperiment) {
     [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0.1 + 0.2, 1e-300, 2 ** 53],
   );
   assert.deepEqual([held.metrics.test_acc?.context, held.metrics.word?.points()[0]?.value], ['test', 'text']);
-  const output = held.output.map(({ text }) => text).join('');
-  assert.match(output, /said aloud\n/);
-  assert.match(output, /and ✓ again\n/);
+  const output = (of: boolean) =>
+    held.output
+      .filter(({ stderr }) => stderr === of)
+      .map(({ text }) => text)
+      .join('');
+  assert.match(output(false), /said aloud\n/);
+  assert.match(output(true), /and ✓ again\n/);
   assert.equal(held.html, '<p>first</p><p>second</p>');
   assert.deepEqual([held.graph, held.filePath], ['a graph', 'train.py']);
   assert.deepEqual(held.system.logAdditionalSystemInfoList, [{ key: 'gpu', value: 'none' }]);
@@ -203,7 +207,7 @@ test('the API class writes, edits, archives and deletes', async (t) => {
     ['GET experiment/metadata 404', 'GET project 404'],
   );
   const held = server.experiment(key);
-  assert.deepEqual(Object.keys(held.metrics), ['loss', 'acc.top1', 'acc.top5']);
+  assert.deepEqual(Object.keys(held.metrics), ['loss', 'acc/top1', 'acc/top5']);
   assert.deepEqual([held.crashed, held.running, held.html], [true, false, '<b>html</b>']);
 });
 
