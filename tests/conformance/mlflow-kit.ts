@@ -155,7 +155,7 @@ export const kit: TargetKit = {
   start: startMlflow,
   target: (mlflowTrackingUri, namePrefix, { impatient, ...options } = {}) =>
     createTarget('mlflow', { mlflowTrackingUri, namePrefix, ...options }, { ...ENV, ...(impatient ? SOON : {}) }),
-  cli: { args: (url) => ['--mlflow-tracking-uri', url], env: ENV, impatient: SOON },
+  cli: { args: (url) => ['--mlflow-tracking-uri', url], env: () => ENV, impatient: SOON },
   secret: PASSWORD,
   async readBack(url, prefix) {
     const experiments = await readBack(url, `${prefix}/`, { artifacts: true });

@@ -8,12 +8,14 @@ import { writeArchive } from '../helpers/archive-runs.ts';
 import {
   type FaultProxy,
   type LoggedRequest,
+  type ProxiedRequest,
   type ProxyFault,
   type ProxyRule,
   startFaultProxy,
 } from '../helpers/fault-proxy.ts';
 import type { TargetBench } from './target-bench.ts';
 import { small } from './target-data.ts';
+import { isOf, type TargetRoute } from './target-kit.ts';
 import type { TargetSuite } from './target-suite.ts';
 
 /** What passes: the first requests of each kind meet it. `headersOnly`: the server did it, but its answer is lost. */
@@ -25,14 +27,24 @@ const ONCE: Record<string, ProxyFault[]> = {
 export function faultTests(suite: TargetSuite): void {
   const { kit } = suite;
 
-  async function proxied(t: TestContext, rules: ProxyRule[], onRequest?: (path: string) => void): Promise<FaultProxy> {
-    const proxy = await startFaultProxy(
-      { url: suite.url, token: '' },
-      { rules, onRequest: ({ path }) => onRequest?.(path) },
-    );
+  async function proxied(
+    t: TestContext,
+    rules: ProxyRule[],
+    onRequest: (request: LoggedRequest) => void = () => {},
+  ): Promise<FaultProxy> {
+    const proxy = await startFaultProxy({ url: suite.url, token: '' }, { rules, onRequest });
     t.after(() => proxy.close());
     return proxy;
   }
+
+  /** A rule for requests of a kind. */
+  const rule = (route: TargetRoute, fault: ProxyFault, times?: number): ProxyRule => ({
+    when: (request) => isOf(route, request),
+    fault,
+    ...(times === undefined ? {} : { times }),
+  });
+
+  const holdsTime = kit.holdsTime ?? (({ body }: ProxiedRequest, ms: number) => body.includes(String(ms)));
 
   async function prepare(bench: TargetBench): Promise<void> {
     await bench.putFile('small.bin', 'small');
@@ -52,9 +64,7 @@ export function faultTests(suite: TargetSuite): void {
       `${name} for the first requests of each kind: nothing fails, nothing is there twice`,
       async (t, bench) => {
         await prepare(bench);
-        const rules = faults.flatMap((fault) =>
-          Object.values(kit.routes.all).map((path): ProxyRule => ({ path, fault, times: 1 })),
-        );
+        const rules = faults.flatMap((fault) => Object.values(kit.routes.all).map((route) => rule(route, fault, 1)));
         const proxy = await proxied(t, rules);
         assert.deepEqual((await bench.load({ url: proxy.url })).failures, []);
         const met = proxy.log.filter((request) => request.fault !== undefined).length;
@@ -70,11 +80,10 @@ export function faultTests(suite: TargetSuite): void {
     const { run, points, file } = kit.routes;
     const fault: ProxyFault = { kind: 'status', status: 429, retryAfter: () => '1' };
     const came: { at: number; isRefused: boolean; request: string }[] = [];
-    const rules = [run, points, file].map((path): ProxyRule => ({ path, fault, times: 1 }));
+    const rules = [run, points, file].map((route) => rule(route, fault, 1));
     const onRequest = ({ method, target, body, fault: met }: LoggedRequest) =>
       void came.push({ at: performance.now(), isRefused: met !== undefined, request: `${method} ${target} ${body}` });
-    const proxy = await startFaultProxy({ url: suite.url, token: '' }, { rules, onRequest });
-    t.after(() => proxy.close());
+    const proxy = await proxied(t, rules, onRequest);
     assert.deepEqual((await bench.load({ url: proxy.url })).failures, []);
     await assertWhole(bench);
     const refused = came.filter(({ isRefused }) => isRefused);
@@ -92,7 +101,7 @@ export function faultTests(suite: TargetSuite): void {
     'what fails for good is given up after a while, told, and gone on with by the next load',
     async (t, bench) => {
       await prepare(bench);
-      const proxy = await proxied(t, [{ path: kit.routes.points, fault: { kind: 'status', status: 503 } }]);
+      const proxy = await proxied(t, [rule(kit.routes.points, { kind: 'status', status: 503 })]);
       const { result, failures } = await bench.load({ url: proxy.url, impatient: true });
       assert.deepEqual([result.failed, result.loaded], [1, 0]);
       assert.ok(failures.length > 0 && failures.every(({ runId }) => runId === 'r'));
@@ -107,8 +116,8 @@ export function faultTests(suite: TargetSuite): void {
   suite.test('lost', 'points that the server took, and lost, are noticed', async (t, bench) => {
     await prepare(bench);
     const taken: ProxyFault = { kind: 'body', body: kit.pointsTaken, type: 'application/json' };
-    const when = ({ body }: { body: Buffer }) => body.includes('1700000000029');
-    const proxy = await proxied(t, [{ path: kit.routes.points, fault: taken, when }]);
+    const when = (request: ProxiedRequest) => isOf(kit.routes.points, request) && holdsTime(request, 1_700_000_000_029);
+    const proxy = await proxied(t, [{ fault: taken, when }]);
     const { result, failures } = await bench.load({ url: proxy.url });
     assert.deepEqual([result.failed, result.partial], [1, 1]);
     assert.ok(failures.length > 0);
@@ -124,8 +133,8 @@ export function faultTests(suite: TargetSuite): void {
       ['r', 'r2', 'r3', 'r4'].map((name) => small(name)),
     );
     let isDown = false;
-    const proxy: FaultProxy = await proxied(t, [], (path) => {
-      if (isDown || !kit.routes.points.test(path)) return;
+    const proxy: FaultProxy = await proxied(t, [], (request) => {
+      if (isDown || !isOf(kit.routes.points, request)) return;
       isDown = true;
       void proxy.down();
     });
@@ -153,8 +162,8 @@ export function faultTests(suite: TargetSuite): void {
     await target.close();
     assert.ok(!target.address.includes(kit.secret));
     const rulesOf = (status: number, body: string): ProxyRule[] => [
-      { path: kit.routes.run, fault: { kind: 'status', status: 503 }, times: 1 },
-      { path: kit.routes.points, fault: { kind: 'status', status, body, type: 'text/plain' } },
+      rule(kit.routes.run, { kind: 'status', status: 503 }, 1),
+      rule(kit.routes.points, { kind: 'status', status, body, type: 'text/plain' }),
     ];
     const proxy = await proxied(t, []);
     for (const status of [400, 401, 403, 500]) {
@@ -168,10 +177,8 @@ export function faultTests(suite: TargetSuite): void {
     if (!kit.cli) return;
     // A server that repeats what it was sent.
     proxy.replaceRules(rulesOf(400, `You are not ${kit.secret}.`));
-    const { code, stdout, stderr } = await bench.cli(kit.cli, ['-v', '--json'], proxy.url, {
-      ...kit.cli.env,
-      ...kit.cli.impatient,
-    });
+    const args = ['-v', '--json'];
+    const { code, stdout, stderr } = await bench.cli(kit.cli, args, proxy.url, kit.cli.impatient);
     assert.notEqual(code, 0);
     const names = (await readdir(bench.folder)).filter((name) => /\.(log|jsonl)$/.test(name));
     assert.ok(names.length > 0);

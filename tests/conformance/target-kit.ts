@@ -4,6 +4,7 @@ import type { AttributeType } from '../../src/model/attributes.ts';
 import type { ScalarRow } from '../../src/model/batches.ts';
 import type { Logger } from '../../src/model/logger.ts';
 import type { Target } from '../../src/targets/target.ts';
+import type { ProxiedRequest } from '../helpers/fault-proxy.ts';
 
 /** A point as a target holds it. */
 export interface HeldPoint<Value> {
@@ -67,14 +68,22 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
-/** Kinds of requests by the path of their addresses; a target may use one for several. */
+/** A kind of request: an expression that finds a match in the path of its address, or who looks at all of it. */
+export type TargetRoute = RegExp | ((request: ProxiedRequest) => boolean);
+
+/** Kinds of requests; a target may use one for several. */
 export interface TargetRoutes {
   /** Makes a run. */
-  run: RegExp;
-  points: RegExp;
-  file: RegExp;
+  run: TargetRoute;
+  points: TargetRoute;
+  file: TargetRoute;
   /** All kinds by a name for people. */
-  all: Readonly<Record<string, RegExp>>;
+  all: Readonly<Record<string, TargetRoute>>;
+}
+
+/** True if a request is of a kind. */
+export function isOf(route: TargetRoute, request: ProxiedRequest): boolean {
+  return route instanceof RegExp ? route.test(request.path) : route(request);
 }
 
 export interface TargetKit {
@@ -88,7 +97,7 @@ export interface TargetKit {
   /** What the program needs to reach it; absent for a target that isn't in the registry. */
   cli?: {
     args(url: string): string[];
-    env: Record<string, string>;
+    env(url: string): Record<string, string>;
     /** The same, so that it gives up soon. */
     impatient: Record<string, string>;
   };
@@ -101,5 +110,7 @@ export interface TargetKit {
   routes: TargetRoutes;
   /** An answer by which the server says that it took points. */
   pointsTaken: string;
+  /** True if a request with points has one of this time. @default the milliseconds are found in its body */
+  holdsTime?: (request: ProxiedRequest, ms: number) => boolean;
   design: TargetDesign;
 }
