@@ -13,6 +13,8 @@ import { batchMarkName, MARKS_A_METRIC } from './batch-marks.ts';
 const MAX_VALUES = 1000;
 /** Batches of one run under way at once. */
 const MAX_PENDING = 6;
+/** Bytes of one value: a name of 100 characters, three numbers, and the words between. */
+const MAX_VALUE_BYTES = 350;
 
 /** The service has other points of the run than this load would send: it can't be gone on with. */
 export class OtherPoints extends Error {}
@@ -44,7 +46,10 @@ export class MetricBatches {
   /** Of all batches so far, by their number. */
   readonly #sent: BatchMark[] = [];
   #failure: { error: unknown } | undefined;
-  #text = '';
+  /** Memory of batches that are through. */
+  readonly #free: Buffer[] = [];
+  #body: Buffer | undefined;
+  #length = 0;
   #count = 0;
 
   constructor(options: MetricBatchesOptions) {
@@ -63,8 +68,8 @@ export class MetricBatches {
       if (typeof scaled === 'bigint' && isBeyondInt64(scaled)) beyond++;
       const value = valueValid?.[i] === 0 ? '"NaN"' : metricValueJson(values[i]!);
       const time = timestampValid?.[i] === 0 ? 0 : isSafeInt64(timeWords, i) ? int64At(timeWords, i) : timestamps[i]!;
-      const comma = this.#count === 0 ? '' : ',';
-      this.#text += `${comma}${head}${value},"step":${wholeStepText(scaled)},"epoch":null,"context":null,"timestamp":${time}}`;
+      const step = wholeStepText(scaled);
+      this.#write(`${head}${value},"step":${step},"epoch":null,"context":null,"timestamp":${time}},`);
       this.#count++;
       if (this.#count === MAX_VALUES - 1) await this.#room();
     }
@@ -99,34 +104,52 @@ export class MetricBatches {
     return { batches: this.#sent.length, missing, extra };
   }
 
+  /** Texts are written where they are sent from: strings of a batch that grow piece by piece fill the heap. */
+  #write(ascii: string): void {
+    if (!this.#body) {
+      this.#body = this.#free.pop() ?? Buffer.allocUnsafeSlow(MAX_VALUES * MAX_VALUE_BYTES);
+      this.#length = this.#body.write(this.#head, 0, 'latin1');
+    }
+    this.#length += this.#body.write(ascii, this.#length, 'latin1');
+  }
+
   /** Sends the points collected and waits until another call may be made. */
   async #room(): Promise<void> {
     throwIfAborted(this.#options.signal);
-    const text = this.#text;
-    this.#text = '';
-    this.#count = 0;
     const number = this.#sent.length;
+    const text = this.#body!.subarray(this.#head.length, this.#length);
     const mark = Number.parseInt(hash('sha256', text, 'hex').slice(0, 12), 16);
     this.#sent.push(mark);
     const there = this.#options.known.get(number);
-    if (there?.includes(mark)) return;
-    if (there) throw new OtherPoints();
+    if (there && !there.includes(mark)) throw new OtherPoints();
+    this.#write(
+      `{"metricName":"${batchMarkName(number)}","metricValue":${mark},"step":${number},"epoch":null,"context":null,"timestamp":${Date.now()}}]}`,
+    );
+    const memory = this.#body!;
+    const body = memory.subarray(0, this.#length);
+    this.#body = undefined;
+    this.#count = 0;
+    if (there) {
+      this.#free.push(memory);
+      return;
+    }
     while (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
     this.#throwFailure();
-    const task = this.#deliver(number, mark, text)
+    const task = this.#deliver(number, mark, body)
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
-      .finally(() => this.#pending.delete(task));
+      .finally(() => {
+        this.#pending.delete(task);
+        this.#free.push(memory);
+      });
     this.#pending.add(task);
   }
 
   /** Sends a batch once: where it isn't known whether it came, its mark is looked for before it is sent again. */
-  async #deliver(number: number, mark: BatchMark, text: string): Promise<void> {
+  async #deliver(number: number, mark: BatchMark, body: Buffer): Promise<void> {
     const { send, budgetMs, signal } = this.#options;
     const name = batchMarkName(number);
-    const value = `{"metricName":"${name}","metricValue":${mark},"step":${number},"epoch":null,"context":null,"timestamp":${Date.now()}}`;
-    const body = Buffer.from(`${this.#head}${text},${value}]}`);
     const started = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
