@@ -254,7 +254,13 @@ export class CometClient {
   async metric(key: string, name: string): Promise<MetricPoint[]> {
     const url = this.#rest('experiment/metrics/get-metric', { experimentKey: key, metricName: name });
     const answer = await this.#send({ method: 'GET', url });
-    if (answer.status !== 200) throw this.#answerError(answer, url);
+    if (answer.status !== 200) {
+      const error = this.#answerError(answer, url);
+      // Whether a metric that isn't there is refused or has no points is not written anywhere.
+      const isRefused = answer.status === 400 || answer.status === 404;
+      if (isRefused && error.code === 'server' && !(await this.metricNames(key)).has(name)) return [];
+      throw error;
+    }
     const json = parseExact(answer.body.toString('utf8'));
     if (json === undefined) throw this.#notComet();
     return asArray(asRecord(json).metrics).map((item) => {

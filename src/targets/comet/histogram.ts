@@ -3,7 +3,6 @@
 import type { Histogram } from '../../model/batches.ts';
 
 const START = 1e-12;
-const STOP = 1e20;
 const GROWTH = 1.1;
 /** Bin that begins at 0. */
 const MIDDLE = 775;
@@ -29,15 +28,8 @@ export function cometHistogram(histogram: Histogram): CometHistogram | undefined
   const counts = spread(histogram.edges, weights.weights);
   if (counts.size === 0) return undefined;
   const sorted = [...counts].sort(([left], [right]) => left - right);
-  const json = JSON.stringify({
-    version: 2,
-    index_values: sorted,
-    values: null,
-    offset: 0,
-    start: START,
-    stop: STOP,
-    step: GROWTH,
-  });
+  // The stop as Comet's SDK writes it: digits alone would be an integer beyond 64 bits.
+  const json = `{"version": 2, "index_values": ${JSON.stringify(sorted)}, "values": null, "offset": 0, "start": 1e-12, "stop": 1e+20, "step": 1.1}`;
   return { json, isScaled: weights.isScaled };
 }
 
