@@ -39,6 +39,10 @@ const EXAMPLES = [
     'What would be made, altered and skipped, without sending anything',
     'neptune-exporter load --loader mlflow --mlflow-tracking-uri "http://localhost:5000" --dry-run',
   ],
+  [
+    'Into Comet; the key is in COMET_API_KEY or ~/.comet.config',
+    'neptune-exporter load --loader comet --comet-workspace "my-team"',
+  ],
   ['Only two runs', 'neptune-exporter load --loader mlflow -r "RUN-123" -r "RUN-456"'],
   ['Steps with three decimals become whole numbers', 'neptune-exporter load --loader mlflow --step-multiplier 1000'],
   ['As exact as the steps are', 'neptune-exporter load --loader mlflow --step-multiplier auto'],
@@ -142,7 +146,7 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
       errorReport: errors.count > 0 ? errors.path : null,
       logFile: log.path ?? null,
     };
-    for (const line of loadLines(report)) terminal.line(line);
+    for (const line of loadLines(report, options.loader)) terminal.line(line);
     if (options.json) terminal.result(JSON.stringify(report, null, 2));
     return report.failed > 0 ? EXIT.incomplete : EXIT.ok;
   } finally {
