@@ -436,6 +436,38 @@ test('points that somebody else added to a half run are noticed: it is put away,
   assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
 });
 
+test('two loads that go on with one half run leave one whole experiment in the end', async (t) => {
+  const { bench, server, experiments } = await cometBench(t);
+  const run = sampleRun(PROJECT, 'r', [
+    floats('m', line(5000, 1)),
+    { kind: 'files', rows: [{ path: 'f', type: 'file', file: 'f.bin' }] },
+  ]);
+  await writeArchive(bench.data, [run]);
+  server.replaceFaults([{ operation: 'POST batch/metric', kind: 'status', status: 400, after: 1, times: 9 }]);
+  assert.deepEqual(await bench.counts(), { runs: 1, failed: 1 });
+  await bench.putFile('f.bin', 'file');
+  server.replaceFaults([{ operation: 'POST batch/metric', kind: 'slow', ms: 300, times: 4 }]);
+  const both = await Promise.all([bench.load(), bench.load()]);
+  for (const { failures } of both) {
+    for (const { failure } of failures) assert.match(failure.message, /[Aa]nother load/);
+  }
+  for (let i = 0; i < 2; i++) await bench.load();
+  assert.equal(experiments().get('r')?.metrics.m?.count, 5000);
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+});
+
+test('a half experiment that somebody put away is made anew', async (t) => {
+  const { bench, server, experiments } = await cometBench(t);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(3, 1))])]);
+  server.replaceFaults([{ operation: 'POST batch/metric', kind: 'status', status: 400 }]);
+  assert.deepEqual(await bench.counts(), { runs: 1, failed: 1 });
+  const { key } = experiments().get('r')!;
+  const headers = { authorization: server.apiKey };
+  await fetch(`${server.url}/api/rest/v2/write/experiment/archive?experimentKey=${key}`, { headers });
+  assert.deepEqual(await bench.counts(), { runs: 1, loaded: 1 });
+  assert.equal(experiments().get('r')?.key, `${key.slice(0, -2)}01`);
+});
+
 test('older servers, storage on another host and a workspace that is not there', async (t) => {
   const old = await cometBench(t, { without: ['not-found', 'getOrCreate', 'metrics/get-all', 'tags/delete'] });
   await writeArchive(old.bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(3, 1))])]);

@@ -157,7 +157,7 @@ export class CometTarget implements ComparableTarget {
   async find(run: RunInfo, content: RunContent): Promise<FoundRun | undefined> {
     const known = await this.#experiments(run);
     const copies = await known.copies(keyStem(run, this.#options.namePrefix));
-    const own = copies.filter(({ isReplaced }) => !isReplaced);
+    const own = copies.filter(({ isGivenUp }) => !isGivenUp);
     const loaded = own.find((one) => contentMark(one.loaded) === markOf(content));
     // More than one: the load that was to replace the others did not get to its end.
     if (loaded && own.length === 1) return { id: loaded.key, state: 'whole' };
@@ -303,7 +303,7 @@ export class CometTarget implements ComparableTarget {
     // Asked for again, since another loader may have been at work.
     const copies = await Promise.all(listed.map((copy) => readCopy(client, copy)));
     const same = copies.filter(({ key }) => key.startsWith(content));
-    const own = copies.filter(({ isReplaced }) => !isReplaced);
+    const own = copies.filter(({ isGivenUp }) => !isGivenUp);
     const kept =
       own.find(({ loaded }) => isWholeMark(loaded, options)) ?? own.find(({ key }) => key.startsWith(content));
     const replaced: Copy[] = [];

@@ -11,8 +11,8 @@ export interface Copy {
   projectName: string;
   /** The completion mark; absent for a half-loaded run. */
   loaded: string | undefined;
-  /** It is given up: another one is in its place. */
-  isReplaced: boolean;
+  /** It is given up: another one is in its place, or somebody has put away what was half. */
+  isGivenUp: boolean;
   /** Key of the parent that it names. */
   parent: string | undefined;
 }
@@ -66,12 +66,13 @@ export async function readCopy(
   { key, archived, projectName }: Pick<Experiment, 'key' | 'archived' | 'projectName'>,
 ): Promise<Copy> {
   const others = await client.others(key);
+  const loaded = others.get(LOADED_OTHER);
   return {
     key,
-    archived,
     projectName,
-    loaded: others.get(LOADED_OTHER),
-    isReplaced: others.has(REPLACED_OTHER),
+    archived,
+    loaded,
+    isGivenUp: others.has(REPLACED_OTHER) || (archived && loaded === undefined),
     parent: others.get(PARENT_OTHER),
   };
 }
