@@ -92,6 +92,8 @@ export function cometEnvironment({ url, apiKey }: CometAddress, folder: string):
   return {
     ...Object.fromEntries(inherited),
     HOME: folder,
+    // Where the SDK leaves copies of what it uploads.
+    TMPDIR: folder,
     HTTP_PROXY: nowhere,
     HTTPS_PROXY: nowhere,
     NO_PROXY: '127.0.0.1,localhost',
