@@ -214,7 +214,7 @@ test('the API class writes, edits, archives and deletes', async (t) => {
 
 test('what is refused for a while is sent again, and a lost answer doubles points', async (t) => {
   const { server } = await start(t, {
-    limits: { valuesPerMinute: 40, minuteSeconds: 1 },
+    limits: { valuesPerMinute: 40, minuteSeconds: 3 },
     faults: [
       { operation: 'POST logger/add/run', kind: 'status', status: 503 },
       { operation: 'POST batch/metric', kind: 'lost' },
