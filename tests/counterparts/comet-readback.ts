@@ -1,14 +1,12 @@
 // What Comet's own Python API class reads back, typed; and how Python programs with the official SDK are run here.
 
-import { execFile, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { python } from './python.ts';
+import { type Ask, startReader } from './python-reader.ts';
 
 const run = promisify(execFile);
 const SCRIPT = join(import.meta.dirname, 'comet_readback.py');
@@ -92,6 +90,8 @@ export function cometEnvironment({ url, apiKey }: CometAddress, folder: string):
   return {
     ...Object.fromEntries(inherited),
     HOME: folder,
+    // Where the SDK leaves copies of what it uploads.
+    TMPDIR: folder,
     HTTP_PROXY: nowhere,
     HTTPS_PROXY: nowhere,
     NO_PROXY: '127.0.0.1,localhost',
@@ -147,49 +147,19 @@ export async function readComet(
   workspace: string,
   options: ReadCometOptions = {},
 ): Promise<ReadCometExperiment[]> {
-  reader ??= startReader();
-  return (await reader)({ url: server.url, api_key: server.apiKey, workspace, ...options });
+  reader ??= startReader('comet', SCRIPT, (folder) => cometEnvironment(NO_SERVER, folder));
+  const found: ReadCometExperiment[] = [];
+  await (await reader)({ url: server.url, api_key: server.apiKey, workspace, ...options }, (text) => {
+    const line = JSON.parse(text) as Line;
+    if (line.kind === 'error') throw new Error(`comet_readback.py: ${line.text}`);
+    return take(found, line);
+  });
+  return found;
 }
 
-type Reader = (asked: object) => Promise<ReadCometExperiment[]>;
-let reader: Promise<Reader> | undefined;
-
-/** One Python for all that a test file reads: importing the SDK takes a second. It ends with the test's process. */
-async function startReader(): Promise<Reader> {
-  const folder = await mkdtemp(join(tmpdir(), 'neptune-exporter-comet-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const env = cometEnvironment({ url: 'http://127.0.0.1:9', apiKey: '' }, folder);
-  const stdio: ['pipe', 'pipe', 'inherit'] = ['pipe', 'pipe', 'inherit'];
-  const child = spawn(await python('comet'), [SCRIPT, folder], { cwd: folder, env, stdio });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const sockets = [child.stdin, child.stdout] as unknown as Socket[];
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
-  child.unref();
-  for (const socket of sockets) socket.unref();
-  const ask = async (asked: object) => {
-    child.stdin.write(`${JSON.stringify(asked)}\n`);
-    const found: ReadCometExperiment[] = [];
-    for (;;) {
-      const { value, done } = await lines.next();
-      if (done) throw new Error('comet_readback.py ended.');
-      const line = JSON.parse(value) as Line;
-      if (line.kind === 'error') throw new Error(`comet_readback.py: ${line.text}`);
-      if (take(found, line)) return found;
-    }
-  };
-  return async (asked) => {
-    // Nothing but a question under way keeps the process of the tests alive.
-    if (waiting++ === 0) for (const socket of sockets) socket.ref();
-    const answer = last.then(() => ask(asked));
-    last = answer.catch(() => {});
-    try {
-      return await answer;
-    } finally {
-      if (--waiting === 0) for (const socket of sockets) socket.unref();
-    }
-  };
-}
+/** The reader is told of its server with each question. */
+const NO_SERVER: CometAddress = { url: 'http://127.0.0.1:9', apiKey: '' };
+let reader: Promise<Ask> | undefined;
 
 interface Line {
   kind: string;

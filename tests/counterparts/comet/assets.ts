@@ -1,6 +1,6 @@
 // Assets: what is uploaded, with its name, step, type and metadata.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { checkHistogram } from './histogram.ts';
 import { isObject, parseBody, type Whole } from './json.ts';
 import { isLonger, type Limits } from './limits.ts';
@@ -193,8 +193,6 @@ export function describeAsset({ bytes, ...asset }: Asset, key: string, url: stri
     remote: asset.link !== null,
     link: asset.link ?? `${url}/api/rest/v2/experiment/asset/get-asset?assetId=${asset.id}&experimentKey=${key}`,
     createdAt: asset.createdAt,
-    curlDownload: null,
-    etag: createHash('md5').update(bytes).digest('hex'),
   };
 }
 

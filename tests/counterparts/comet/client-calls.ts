@@ -102,10 +102,10 @@ function updateStatus(call: Call): Answer {
 }
 
 function offlineTimes(call: Call): Answer {
-  const asked = call.body({ runId: text, experimentKey: text, startTimestamp: small, endTimestamp: small });
+  const asked = call.body({ runId: text, experimentKey: text, startTimestamp: optional(small), endTimestamp: small });
   const experiment = call.experiment(asked.experimentKey);
   checkIds(experiment, asked.runId, undefined);
-  experiment.startTime = asked.startTimestamp;
+  experiment.startTime = asked.startTimestamp ?? experiment.startTime;
   experiment.endTime = asked.endTimestamp;
   return done();
 }

@@ -90,6 +90,8 @@ function heldAsset({ createdAt: _, metadata, ...asset }: Asset): HeldAsset {
   return {
     ...asset,
     metadata: metadata === null ? null : (JSON.parse(metadata) as JsonObject),
-    sha256: createHash('sha256').update(asset.bytes).digest('hex'),
+    get sha256() {
+      return createHash('sha256').update(asset.bytes).digest('hex');
+    },
   };
 }

@@ -15,6 +15,7 @@ const SCRIPTS = join(import.meta.dirname, '..');
 const SESSION = join(SCRIPTS, 'comet_session.py');
 const EDITS = join(SCRIPTS, 'comet_edits.py');
 const POINTS = join(SCRIPTS, 'comet_points.py');
+const OFFLINE = join(SCRIPTS, 'comet_offline.py');
 const FIRST = 'a'.repeat(40);
 const STARTED = 'b'.repeat(32);
 const POINTS_KEY = 'c'.repeat(50);
@@ -213,7 +214,7 @@ test('the API class writes, edits, archives and deletes', async (t) => {
 
 test('what is refused for a while is sent again, and a lost answer doubles points', async (t) => {
   const { server } = await start(t, {
-    limits: { valuesPerMinute: 40, minuteSeconds: 1 },
+    limits: { valuesPerMinute: 40, minuteSeconds: 3 },
     faults: [
       { operation: 'POST logger/add/run', kind: 'status', status: 503 },
       { operation: 'POST batch/metric', kind: 'lost' },
@@ -234,6 +235,22 @@ test('what is refused for a while is sent again, and a lost answer doubles point
   );
   assert.ok(steps.length > 60, 'the batch whose answer was lost came again');
   assert.deepEqual([assets.length, throttled], [1, false]);
+});
+
+test('what was logged offline is uploaded later, without rate limits', async (t) => {
+  const { server, refusals } = await start(t, { limits: { valuesPerMinute: 10, othersPerMinute: 1 } });
+  const { status, said } = await runComet<{ status: number; said: string }>(server, OFFLINE, [POINTS_KEY, '2500']);
+  assert.equal(status, 0, said);
+  assert.deepEqual(refusals, []);
+  const { offline, running, metrics, params, others, tags, assets, endTime } = server.experiment(POINTS_KEY);
+  assert.deepEqual([offline, running, metrics.loss!.count, params.lr], [true, false, 2500, 0.1]);
+  assert.deepEqual(others, { Name: 'Offline', offline_experiment: true });
+  assert.deepEqual([tags, assets.map(({ name }) => name)], [['offline'], ['asset.txt']]);
+  assert.ok(endTime! < Date.now() - 100, 'the end is that of the experiment, not of the upload');
+  assert.deepEqual(server.requests.slice(-2), [
+    'POST status-report/update 200',
+    'POST status-report/offline-metadata 200',
+  ]);
 });
 
 test('100,000 points are sent and read back in seconds, those of a long metric sampled down', async (t) => {

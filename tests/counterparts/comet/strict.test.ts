@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import test, { type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { SERVICE_RATES } from './limits.ts';
 import { type CometServerOptions, startCometServer } from './server.ts';
 
 const KEY = 'a'.repeat(40);
@@ -437,6 +438,9 @@ test('online experiments have rates, offline ones have none', async (t) => {
   const offline = await withExperiment(t, options, { offline: true });
   for (const _ of [1, 2, 3]) await taken(offline.metrics(ten));
   assert.equal(offline.server.experiment(KEY).offline, true);
+  const documented = await withExperiment(t, { limits: SERVICE_RATES });
+  for (let batch = 0; batch < 12; batch++) await taken(documented.metrics(Array(1000).fill(value())));
+  await refused(documented.metrics([value()]), 429, /rate limit/);
   const short = await withExperiment(t, { limits: { restPerHour: 2, minuteSeconds: 0.005 } });
   const other = () => short.rest('write/experiment/tags', { experimentKey: KEY, addedTags: ['a'] });
   for (const _ of [1, 2]) await taken(other());
