@@ -265,6 +265,26 @@ test('points that a sample hides are proven by the marks of their batches', asyn
   assert.match(found.problems[0]!.message, /1 batches of points twice/);
 });
 
+test('what the limits of the service made of a run is no damage', async (t) => {
+  const limits = { assets: { image: 1, histogram3d: 1 }, assetNameLength: 40 };
+  const comet = await cometBench(t, { limits });
+  for (const i of [0, 1, 2]) await comet.bench.putFile(`${i}.png`, `image ${i}`);
+  const images = [0, 1, 2].map((i): [string, number, string] => [`${i}`, 1, `${i}.png`]);
+  const counts = [0, 1, 2].map((i): [string, number, { edges: number[]; values: number[] }] => [
+    `${i}`,
+    1,
+    { edges: [0, 1], values: [i + 1] },
+  ]);
+  const batches = [fileSeries('imgs', images), histograms('a/long/name/of/a/histogram/series', counts)];
+  await writeArchive(comet.bench.data, [sampleRun(PROJECT, 'rich', batches)]);
+  const { result, failures } = await comet.bench.load();
+  assert.deepEqual(failures, []);
+  assert.deepEqual([result.alterationsByCode.image_as_asset, result.alterationsByCode.histogram_limit], [2, 2]);
+  const found = await compare(comet);
+  assert.deepEqual(found.problems, []);
+  assert.deepEqual(rich(found).extras.first, []);
+});
+
 test('runs that are half, changed, missing or of another program are told', async (t) => {
   const comet = await cometBench(t);
   const { bench } = comet;

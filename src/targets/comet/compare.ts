@@ -37,6 +37,8 @@ import { isHeldAs } from './values.ts';
 const ALTERATIONS = `${OWN_FOLDER}/alterations.json`;
 /** An asset that is read as text. */
 const MAX_TEXT = 256 * 1024 * 1024;
+/** Alterations that only the service can tell of, by its limits: a comparison does not come to them by itself. */
+const BY_SERVICE = new Set(['image_as_asset', 'histogram_limit', 'file_renamed']);
 /** Others that say nothing of the archive. */
 const OWN_OTHERS = new Set([LOAD_OTHER, LOADED_OTHER, PARENT_OTHER]);
 
@@ -62,6 +64,8 @@ interface Held {
   system: Record<string, unknown>;
   metricNames: Set<string>;
   assets: Asset[];
+  /** Paths of attributes of which the service took no more histograms. */
+  cutHistograms: ReadonlySet<string>;
 }
 
 export class CometComparison implements TargetComparison {
@@ -87,7 +91,8 @@ export class CometComparison implements TargetComparison {
       client.assets(key),
     ]);
     if (!experiment) throw new ExporterError('server', `Comet does not have the experiment ${key} any more.`);
-    const held = { experiment, others, parameters, tags: new Set(tags), system, metricNames, assets };
+    const cutHistograms = await cutHistogramsOf(client, key, assets);
+    const held = { experiment, others, parameters, tags: new Set(tags), system, metricNames, assets, cutHistograms };
     return new CometComparison(context, held);
   }
 
@@ -214,7 +219,9 @@ class ComparingBackEnd implements RunBackEnd {
     throwIfAborted(options.signal);
     const expected = sha256 ?? (await fileHash(file, options.signal));
     const found = this.#claim(assetId(key, asset, expected), asset, origin);
-    const difference = found ? await this.#compare(found, asset, file, expected) : absentFile(asset.name);
+    const isCut = asset.type === 'histogram3d' && this.#held.cutHistograms.has(origin?.path ?? '');
+    const absent = isCut ? undefined : absentFile(asset.name);
+    const difference = found ? await this.#compare(found, asset, file, expected) : absent;
     if (difference) this.#verdicts.add(origin, difference);
     return asset.name;
   }
@@ -293,21 +300,41 @@ class ComparingBackEnd implements RunBackEnd {
     const { client, key } = this.#context;
     const { size } = await onDisk(() => stat(file));
     if (Math.max(bytes, size) > MAX_TEXT) return false;
-    const [mine, theirs] = await Promise.all([
-      onDisk(() => readFile(file, 'utf8')),
-      client.asset(key, id, bytes, async (body) => Buffer.concat(await Array.fromAsync(body)).toString('utf8')),
-    ]);
-    const list = alterationsIn(mine);
-    return list !== undefined && list === alterationsIn(theirs);
+    const [mine, theirs] = await Promise.all([onDisk(() => readFile(file, 'utf8')), textOf(client, key, id, bytes)]);
+    const list = listOf(alterationsIn(mine));
+    return list !== undefined && list === listOf(alterationsIn(theirs));
   }
 }
 
-/** What a list of alterations says, without its sentences; undefined if it is none. */
-function alterationsIn(json: string): string | undefined {
+interface ListedAlteration {
+  path: unknown;
+  code: string;
+  count: unknown;
+}
+
+/** Undefined if it is no list of alterations. */
+function alterationsIn(json: string): ListedAlteration[] | undefined {
   try {
-    const { alterations } = JSON.parse(json) as { alterations: { path: unknown; code: unknown; count: unknown }[] };
-    return JSON.stringify(alterations.map(({ path, code, count }) => JSON.stringify([path, code, count])).sort());
+    const { alterations } = JSON.parse(json) as { alterations: ListedAlteration[] };
+    return alterations.map(({ path, code, count }) => ({ path, code, count }));
   } catch {
     return undefined;
   }
+}
+
+/** What a list says, without its sentences and what the service had a part in. */
+function listOf(alterations: ListedAlteration[] | undefined): string | undefined {
+  const own = alterations?.filter(({ code }) => !BY_SERVICE.has(code));
+  return own && JSON.stringify(own.map(({ path, code, count }) => JSON.stringify([path, code, count])).sort());
+}
+
+function textOf(client: CometClient, key: string, id: string, bytes: number): Promise<string> {
+  return client.asset(key, id, bytes, async (body) => Buffer.concat(await Array.fromAsync(body)).toString('utf8'));
+}
+
+async function cutHistogramsOf(client: CometClient, key: string, assets: readonly Asset[]): Promise<Set<string>> {
+  const list = assets.find((asset) => asset.name === ALTERATIONS && isOwnAsset(asset));
+  if (!list || (list.bytes ?? 0) > MAX_TEXT) return new Set();
+  const all = alterationsIn(await textOf(client, key, list.id, list.bytes ?? 0)) ?? [];
+  return new Set(all.flatMap(({ code, path }) => (code === 'histogram_limit' ? String(path) : [])));
 }
