@@ -32,9 +32,8 @@ export interface RunBackEnd {
    * Takes a file.
    * @param origin absent for what the loader adds by itself
    * @param sha256 of the file in hex, where it is known
-   * @returns the name that it got
    */
-  put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<string>;
+  put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<void>;
   /**
    * Looks whether all that was given is there.
    * @param tidy whether all of the run was given: then what an earlier load left besides is removed

@@ -214,7 +214,7 @@ class ComparingBackEnd implements RunBackEnd {
     await this.#batches.flush();
   }
 
-  async put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<string> {
+  async put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<void> {
     const { key, options } = this.#context;
     throwIfAborted(options.signal);
     const expected = sha256 ?? (await fileHash(file, options.signal));
@@ -223,7 +223,6 @@ class ComparingBackEnd implements RunBackEnd {
     const absent = isCut ? undefined : absentFile(asset.name);
     const difference = found ? await this.#compare(found, asset, file, expected) : absent;
     if (difference) this.#verdicts.add(origin, difference);
-    return asset.name;
   }
 
   /** Whether batches lack is a matter of the run as a whole: a batch has points of several metrics. */

@@ -86,6 +86,8 @@ const CREATE_TRIES = 4;
 /** Comet's own wait after a 429 that doesn't tell one, and what its SDK adds to each. */
 const DEFAULT_WAIT_MS = 60_000;
 const EXTRA_WAIT_MS = 500;
+/** Its limit of REST calls is one an hour. */
+const LONGEST_WAIT_MS = 2 * 3_600_000;
 
 /**
  * Comet, by its client API and REST v2. What becomes what is written down in docs/mapping-comet.md.
@@ -118,7 +120,7 @@ export class CometTarget implements ComparableTarget {
       userAgent: options.userAgent ?? 'neptune-exporter',
       concurrency: options.requests ?? REQUESTS,
       retryAfter: waitAsked,
-      ...(retryBudgetMs === undefined ? {} : { retry: { budgetMs: retryBudgetMs } }),
+      retry: { maxRetryAfterMs: LONGEST_WAIT_MS, ...(retryBudgetMs === undefined ? {} : { budgetMs: retryBudgetMs }) },
       logger: options.logger ?? silentLogger,
       ...(options.signal ? { signal: options.signal } : {}),
     });

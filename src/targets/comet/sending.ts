@@ -7,7 +7,7 @@ import { ExporterError } from '../../model/errors.ts';
 import type { AlterationList } from '../alterations.ts';
 import { fileHash, readingArchive } from '../file-hash.ts';
 import type { Origin } from '../file-store.ts';
-import { cutWithHash, shortHash } from '../text.ts';
+import { cutCodePoints, cutWithHash, shortHash } from '../text.ts';
 import { assetId, isOwnAsset } from './asset-ids.ts';
 import type { Lacking, NewAsset, RunBackEnd } from './back-end.ts';
 import { readMarks } from './batch-marks.ts';
@@ -88,7 +88,7 @@ export class SendingBackEnd implements RunBackEnd {
     }
   }
 
-  async put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<string> {
+  async put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<void> {
     const { handshake, earlier, signal, alterations } = this.#context;
     const { size } = await readingArchive(file, () => stat(file));
     if (size > handshake.limits.asset) {
@@ -98,7 +98,7 @@ export class SendingBackEnd implements RunBackEnd {
     const hash = sha256 ?? (await fileHash(file, signal));
     const id = assetId(handshake.key, asset, hash);
     const type = this.#typeFor(asset, size, origin);
-    if (type === undefined) return asset.name;
+    if (type === undefined) return;
     const limit = handshake.nameLengths[type === 'image' ? 'image' : 'asset'];
     const name = limit === undefined ? asset.name : cutWithHash(asset.name, limit);
     if (name !== asset.name) {
@@ -106,7 +106,7 @@ export class SendingBackEnd implements RunBackEnd {
     }
     this.#assets.set(id, { bytes: size, name, origin });
     const there = earlier.assets.get(id);
-    if (there?.bytes === size) return there.name;
+    if (there?.bytes === size) return;
     if (there) await this.#context.client.deleteAsset(handshake.key, id);
     const { step, extension } = asset;
     const upload: Upload = {
@@ -117,7 +117,7 @@ export class SendingBackEnd implements RunBackEnd {
       ...(extension === undefined ? {} : { extension }),
       metadata: { ...asset.metadata, neptune_exporter: 1, sha256: hash },
     };
-    return this.#upload(upload, file, asset, origin);
+    await this.#upload(upload, file, asset, origin);
   }
 
   async lacking(tidy: boolean): Promise<Lacking[]> {
@@ -158,31 +158,30 @@ export class SendingBackEnd implements RunBackEnd {
     return undefined;
   }
 
-  async #upload(upload: Upload, file: string, asset: NewAsset, origin: Origin | undefined): Promise<string> {
+  async #upload(upload: Upload, file: string, asset: NewAsset, origin: Origin | undefined): Promise<void> {
     const { client, handshake, alterations } = this.#context;
     try {
       await client.upload(handshake, upload, file);
-      return upload.name;
     } catch (error) {
       if (!(error instanceof CometError)) throw error;
-      if (error.isTypeLimit && !this.#full.has(upload.type) && upload.type !== 'asset') {
-        this.#full.add(upload.type);
-      }
       if (error.isTypeLimit && upload.type !== 'asset') {
+        this.#full.add(upload.type);
         const { size } = await readingArchive(file, () => stat(file));
         const type = this.#typeFor(asset, size, origin);
         if (type !== undefined) return this.#upload({ ...upload, type }, file, asset, origin);
         this.#assets.delete(upload.id);
-        return upload.name;
+        return;
       }
       const { assetImmutable, imageImmutable } = COMET_CODES;
       if (error.cometCode !== assetImmutable && error.cometCode !== imageImmutable) throw error;
       // Its answer was lost, and it was sent again; or another asset has the name.
-      if ((await client.assets(handshake.key)).some(({ id }) => id === upload.id)) return upload.name;
-      const name = `${asset.name}_${upload.id.slice(0, 8)}`;
-      if (name === upload.name) throw error;
+      if ((await client.assets(handshake.key)).some(({ id }) => id === upload.id)) return;
+      const ending = `_${upload.id.slice(0, 8)}`;
+      if (upload.name.endsWith(ending)) throw error;
+      const limit = handshake.nameLengths[upload.type === 'image' ? 'image' : 'asset'] ?? Number.MAX_SAFE_INTEGER;
+      const name = cutCodePoints(upload.name, limit - ending.length) + ending;
       alterations.add('file_renamed', origin?.path, `'${asset.name}' is stored as '${name}'.`);
-      return this.#upload({ ...upload, name }, file, asset, origin);
+      await this.#upload({ ...upload, name }, file, asset, origin);
     }
   }
 
