@@ -104,6 +104,7 @@ export class CometTarget implements ComparableTarget {
   readonly #options: CometTargetOptions;
   readonly #settings: CometSettings;
   readonly #http: HttpClient;
+  readonly #logger: Logger;
   readonly #known = new Map<string, Promise<ProjectExperiments>>();
   #projects: Promise<ReadonlySet<string>> | undefined;
   #workspace: string | undefined;
@@ -115,13 +116,14 @@ export class CometTarget implements ComparableTarget {
     const { apiKey, workspace, env, cwd = process.cwd(), home = homedir() } = options;
     this.#settings = readSettings({ options: { apiKey, workspace }, env, cwd, home });
     this.#workspace = this.#settings.workspace;
+    this.#logger = options.logger ?? silentLogger;
     const { retryBudgetMs } = this.#settings;
     this.#http = new HttpClient({
       userAgent: options.userAgent ?? 'neptune-exporter',
       concurrency: options.requests ?? REQUESTS,
       retryAfter: waitAsked,
       retry: { maxRetryAfterMs: LONGEST_WAIT_MS, ...(retryBudgetMs === undefined ? {} : { budgetMs: retryBudgetMs }) },
-      logger: options.logger ?? silentLogger,
+      logger: this.#logger,
       ...(options.signal ? { signal: options.signal } : {}),
     });
   }
@@ -377,7 +379,13 @@ export class CometTarget implements ComparableTarget {
   async #complete(run: RunInfo, handshake: Handshake, mark: string, client: CometClient): Promise<void> {
     const { key } = handshake;
     await client.setAlive(handshake, false);
-    if (hasFailed(run)) await client.setCrashed(key);
+    if (hasFailed(run)) {
+      await client.setCrashed(key).catch((error: unknown) => {
+        // Older servers don't know the call: the parameter sys_failed says it, too.
+        if (!(error instanceof CometError && error.status === 404)) throw error;
+        this.#logger.warn(`${run.projectId}, run ${run.runId}: the server has no way to say that a run failed`);
+      });
+    }
     // Ending writes the clock of the service.
     const times = runTimes(run);
     if (times.start !== undefined) await client.setTimes(key, times);
