@@ -40,6 +40,11 @@ export interface HttpClientOptions {
   tls?: TlsOptions;
   logger?: Logger;
   signal?: AbortSignal;
+  /**
+   * Milliseconds that an answer asks to wait before the next try, for services with headers of their own.
+   * @default what Retry-After says
+   */
+  retryAfter?: (status: number, headers: Record<string, string>) => number | undefined;
   /** Told of every try, for progress and tests. */
   onRequest?: (method: string, url: string, status: number | undefined) => void;
 }
@@ -275,7 +280,8 @@ export class HttpClient {
       this.#options.onRequest?.(request.method, attempt.url, status);
       if (isRetryableStatus(status)) {
         const text = await messageText(response.body, told);
-        throw new RetryableStatus(status, retryAfterMs(told['retry-after']), text);
+        const { retryAfter = (_, headers) => retryAfterMs(headers['retry-after']) } = this.#options;
+        throw new RetryableStatus(status, retryAfter(status, told), text);
       }
       const location = locationOf(status, told);
       if (location !== undefined) {

@@ -1,4 +1,5 @@
 // All targets: one line each.
 
+export { comet } from './comet/options.ts';
 export { mlflow } from './mlflow/options.ts';
 export { wandb } from './wandb/options.ts';

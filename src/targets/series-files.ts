@@ -1,7 +1,7 @@
 // Series as artifact files: text lines, JSON lines, histograms, CSV. Pure: batches in, text out.
 
 import type { FloatSeriesBatch, HistogramSeriesBatch, SeriesColumns, StringSeriesBatch } from '../model/batches.ts';
-import { words } from '../model/int64.ts';
+import { int64At, isSafeInt64, words } from '../model/int64.ts';
 import { decimalStepText, scaledMicro } from './steps.ts';
 import { pythonFloat, timeText } from './values.ts';
 
@@ -89,6 +89,7 @@ export const seriesCsv: SeriesFormat<FloatSeriesBatch> = {
 /** Step and time of a row as text; undefined for null. */
 function textColumns(batch: SeriesColumns, multiplier: bigint) {
   const view = words(batch.steps);
+  const times = words(batch.timestamps);
   return {
     step(i: number): string | undefined {
       if (batch.stepValid?.[i] === 0) return undefined;
@@ -96,7 +97,7 @@ function textColumns(batch: SeriesColumns, multiplier: bigint) {
     },
     time(i: number): string | undefined {
       if (batch.timestampValid?.[i] === 0) return undefined;
-      const ms = batch.timestamps[i]!;
+      const ms = isSafeInt64(times, i) ? int64At(times, i) : batch.timestamps[i]!;
       return timeText(ms, 'T') ?? `${ms} ms`;
     },
   };

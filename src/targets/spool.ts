@@ -5,6 +5,8 @@ import { onDisk } from '../model/disk-error.ts';
 import type { SeriesFormat } from './series-files.ts';
 
 const CHUNK = 256 * 1024;
+/** Memory that entries are gathered in: a long string that grows entry by entry is thousands of small ones to the heap. */
+const free: Buffer[] = [];
 
 /** One file in one format. It is open only while a batch is written: a run may have thousands of series. */
 export class Spool<B> {
@@ -25,16 +27,24 @@ export class Spool<B> {
   /** Appends the entries of a batch. */
   async add(batch: B): Promise<void> {
     await this.#append(async (handle) => {
-      let text = '';
-      for (const entry of this.#format.entries(batch)) {
-        text += this.#empty ? entry : this.#format.between + entry;
-        this.#empty = false;
-        if (text.length > CHUNK) {
-          await handle.appendFile(text);
-          text = '';
+      const chunk = free.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+      let length = 0;
+      try {
+        for (const entry of this.#format.entries(batch)) {
+          const text = this.#empty ? entry : this.#format.between + entry;
+          this.#empty = false;
+          // No character takes more than three bytes.
+          if (length > 0 && length + text.length * 3 > CHUNK) {
+            await handle.appendFile(chunk.subarray(0, length));
+            length = 0;
+          }
+          if (text.length * 3 > CHUNK) await handle.appendFile(text);
+          else length += chunk.write(text, length);
         }
+        if (length > 0) await handle.appendFile(chunk.subarray(0, length));
+      } finally {
+        free.push(chunk);
       }
-      if (text !== '') await handle.appendFile(text);
     });
   }
 

@@ -7,6 +7,9 @@ const MAX_DATE_MS = 8_640_000_000_000_000n;
 export function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
+  const size = Math.abs(value);
+  // Here both languages write digits alone.
+  if (size >= 1e-4 && size < 1e16) return Number.isInteger(value) ? `${value}.0` : String(value);
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
   const [mantissa = '0', power = '0'] = Math.abs(value).toExponential().split('e');
   const digits = mantissa.replace('.', '');
@@ -26,11 +29,33 @@ export function pythonFloat(value: number): string {
  * @param ms milliseconds since 1970-01-01 UTC
  */
 export function timeText(ms: bigint | number, separator: ' ' | 'T'): string | undefined {
-  const whole = typeof ms === 'bigint' ? ms : BigInt(ms);
-  if (whole > MAX_DATE_MS || whole < -MAX_DATE_MS) return undefined;
-  const iso = new Date(Number(whole)).toISOString();
-  const fraction = iso.slice(-5, -1);
-  return `${iso.slice(0, -5).replace('T', separator)}${fraction === '.000' ? '' : `${fraction}000`}+00:00`;
+  if (ms > MAX_DATE_MS || ms < -MAX_DATE_MS) return undefined;
+  const time = Number(ms);
+  const day = Math.floor(time / DAY_MS);
+  const rest = time - day * DAY_MS;
+  const fraction = rest % 1000;
+  const clock = Math.floor(rest / 1000);
+  const [hour, minute, second] = [Math.floor(clock / 3600), Math.floor(clock / 60) % 60, clock % 60];
+  const part = fraction === 0 ? '' : `.${String(fraction).padStart(3, '0')}000`;
+  return `${dateText(day)}${separator}${two(hour)}:${two(minute)}:${two(second)}${part}+00:00`;
+}
+
+const DAY_MS = 86_400_000;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+/** The last date that was asked for: those of a series are nearly all of one day. */
+const lastDate = { day: Number.NaN, text: '' };
+
+function two(number: number): string {
+  return TWO_DIGITS[number]!;
+}
+
+/** @param day days since 1970-01-01 */
+function dateText(day: number): string {
+  if (day !== lastDate.day) {
+    lastDate.text = new Date(day * DAY_MS).toISOString().split('T')[0]!;
+    lastDate.day = day;
+  }
+  return lastDate.text;
 }
 
 /**

@@ -110,7 +110,7 @@ const WRONG: [args: string[], sentence: RegExp, hint?: RegExp][] = [
   [['export-models', '-p', 'a/b', '--include-archived-runs'], /^error: Unknown option/],
   [['export-models', '-p', 'a/b', '--runs-file', 'x'], /^error: Unknown option/],
   [['load'], /^error: Required option '--loader <target>' not specified\.$/, /neptune-exporter load --help/],
-  [['load', '--loader', 'mlfow'], /'mlfow' is invalid\. Allowed: mlflow\.$/],
+  [['load', '--loader', 'mlfow'], /'mlfow' is invalid\. Allowed: (?:\w+, )*mlflow(?:, \w+)*\.$/],
   [['load', '--loader', 'mlflow', '--step-multiplier', '0.5'], /A whole number from 1 up is needed\.$/],
   [['summary', '--josn'], /^error: Unknown option '--josn'\.$/, /Did you mean --json\?/],
   [['demo', '--port', '99999'], /A whole number from 0 to 65535 is needed\.$/],

@@ -92,7 +92,7 @@ class Reading {
 
   /** The whole of a value that the config doesn't hold whole. */
   #value(path: string): string | undefined {
-    const { key = '', type } = this.#run.attributes.find((one) => one.path === path && SCALARS.includes(one.type))!;
+    const { key = '' } = this.#run.attributes.find((one) => one.path === path && SCALARS.includes(one.type))!;
     const whole = this.#run.wholeValue(path);
     if (whole !== undefined) return textOf(whole);
     return Object.hasOwn(this.#run.run.config, key) ? textOf(this.#run.run.config[key]) : undefined;

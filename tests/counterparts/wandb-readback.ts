@@ -1,14 +1,12 @@
 // What W&B's own Python API class reads back, typed; and how Python programs with the official SDK are run here.
 
-import { execFile, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { python } from './python.ts';
+import { type Ask, startReader } from './python-reader.ts';
 
 const run = promisify(execFile);
 const SCRIPT = join(import.meta.dirname, 'wandb_readback.py');
@@ -124,49 +122,19 @@ export async function readWandb(
   path: string,
   options: ReadWandbOptions = {},
 ): Promise<ReadWandbProject> {
-  reader ??= startReader();
-  return (await reader)({ url: server.url, api_key: server.apiKey, path, ...options });
+  reader ??= startReader('wandb', SCRIPT, (folder) => wandbEnvironment(NO_SERVER, folder));
+  const project: ReadWandbProject = { runs: [], collections: {} };
+  await (await reader)({ url: server.url, api_key: server.apiKey, path, ...options }, (text) => {
+    const line = exactJson(text);
+    if (line.kind === 'error') throw new Error(`wandb_readback.py: ${line.text}`);
+    return take(project, line);
+  });
+  return project;
 }
 
-type Reader = (asked: object) => Promise<ReadWandbProject>;
-let reader: Promise<Reader> | undefined;
-
-/** One Python for all that a test file reads: importing the SDK takes a second. It ends with the test's process. */
-async function startReader(): Promise<Reader> {
-  const folder = await mkdtemp(join(tmpdir(), 'neptune-exporter-wandb-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const env = wandbEnvironment({ url: 'http://127.0.0.1:9', apiKey: '' }, folder);
-  const stdio: ['pipe', 'pipe', 'inherit'] = ['pipe', 'pipe', 'inherit'];
-  const child = spawn(await python('wandb'), [SCRIPT, folder], { cwd: folder, env, stdio });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const sockets = [child.stdin, child.stdout] as unknown as Socket[];
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
-  child.unref();
-  for (const socket of sockets) socket.unref();
-  const ask = async (asked: object) => {
-    child.stdin.write(`${JSON.stringify(asked)}\n`);
-    const project: ReadWandbProject = { runs: [], collections: {} };
-    for (;;) {
-      const { value, done } = await lines.next();
-      if (done) throw new Error('wandb_readback.py ended.');
-      const line = exactJson(value);
-      if (line.kind === 'error') throw new Error(`wandb_readback.py: ${line.text}`);
-      if (take(project, line)) return project;
-    }
-  };
-  return async (asked) => {
-    // Nothing but a question under way keeps the process of the tests alive.
-    if (waiting++ === 0) for (const socket of sockets) socket.ref();
-    const answer = last.then(() => ask(asked));
-    last = answer.catch(() => {});
-    try {
-      return await answer;
-    } finally {
-      if (--waiting === 0) for (const socket of sockets) socket.unref();
-    }
-  };
-}
+/** The reader is told of its server with each question. */
+const NO_SERVER: WandbAddress = { url: 'http://127.0.0.1:9', apiKey: '' };
+let reader: Promise<Ask> | undefined;
 
 interface Line {
   kind: string;

@@ -51,6 +51,20 @@ test('a request that may not be repeated is asked for again after a 429, by whic
   assert.equal(requests.length, 3);
 });
 
+test('a service may say how long to wait by a header of its own', async (context) => {
+  const { url, requests } = await counting(context, (_, response, count) => {
+    response.writeHead(count === 1 ? 429 : 200, { 'x-wait': '150', 'retry-after': '9' }).end();
+  });
+  const http = quickClient(context, {
+    retryAfter: (status, headers) => (status === 429 ? Number(headers['x-wait']) : 0),
+  });
+  const began = performance.now();
+  assert.equal((await http.request({ method: 'GET', url })).status, 200);
+  const took = performance.now() - began;
+  assert.ok(took >= 145 && took < 5000, `${took} ms`);
+  assert.equal(requests.length, 2);
+});
+
 test('numbers beyond all measure are still numbers of milliseconds', () => {
   assert.equal(retryAfterMs('9'.repeat(400)), Number.MAX_SAFE_INTEGER);
 });

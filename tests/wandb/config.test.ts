@@ -89,7 +89,7 @@ test('a long text is whole in the artifact, and the config says where', async (t
   const shown = String(loaded.config('long'));
   assert.ok(shown.length < long.length && shown.startsWith('😀😀'), 'the beginning is shown');
   assert.ok(shown.isWellFormed(), 'no character is cut in half');
-  assert.match(shown.slice(-300), /neptune_exporter\/values\//);
+  assert.match(shown.slice(-300), /neptune_exporter\/values\.jsonl\.gz/);
 });
 
 test('texts that are no text are replaced, and whole in the artifact', async (t) => {

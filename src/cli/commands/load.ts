@@ -1,6 +1,7 @@
 // `load`: from an archive on disk into a target such as MLflow.
 
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Command, Option } from 'commander';
 import { ExporterError } from '../../model/errors.ts';
 import type { TargetName } from '../../targets/registry.ts';
@@ -40,6 +41,10 @@ const EXAMPLES = [
     'neptune-exporter load --loader mlflow --mlflow-tracking-uri "http://localhost:5000" --dry-run',
   ],
   ['Into Weights & Biases', 'neptune-exporter load --loader wandb --wandb-entity my-org'],
+  [
+    'Into Comet; the key is in COMET_API_KEY or ~/.comet.config',
+    'neptune-exporter load --loader comet --comet-workspace "my-team"',
+  ],
   ['Only two runs', 'neptune-exporter load --loader mlflow -r "RUN-123" -r "RUN-456"'],
   ['Steps with three decimals become whole numbers', 'neptune-exporter load --loader mlflow --step-multiplier 1000'],
   ['As exact as the steps are', 'neptune-exporter load --loader mlflow --step-multiplier auto'],
@@ -85,6 +90,8 @@ export function loadCommand(bind: Bind): Command {
 }
 
 async function runLoad(options: LoadOptions, context: CliContext): Promise<number> {
+  // What a load makes is soon of no use, yet V8 lets the room for new things grow to 128 MiB in a long one.
+  setFlagsFromString('--semi-space-growth-factor=1');
   const { terminal, redactor, env } = context;
   const { findArchive, openArchive } = await import('../../archive/reader.ts');
   const dataPath = resolve(options.dataPath);
@@ -143,7 +150,7 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
       errorReport: errors.count > 0 ? errors.path : null,
       logFile: log.path ?? null,
     };
-    for (const line of loadLines(report)) terminal.line(line);
+    for (const line of loadLines(report, options.loader)) terminal.line(line);
     if (options.json) terminal.result(JSON.stringify(report, null, 2));
     return report.failed > 0 ? EXIT.incomplete : EXIT.ok;
   } finally {

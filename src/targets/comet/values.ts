@@ -1,0 +1,66 @@
+// Values as Comet takes them: parameters with their native types, texts of at most 1,000 characters, numbers in JSON. Pure.
+
+import type { ScalarRow } from '../../model/batches.ts';
+import { codePoints, cutCodePoints, isStorable, storable } from '../text.ts';
+import { timeText } from '../values.ts';
+
+/** Longest text of a parameter or other, in code points: Comet's SDK cuts longer ones. */
+export const MAX_TEXT = 1000;
+
+/** A number in JSON; words where JSON has none. A whole double keeps its point, so that it is none of the integers. */
+export function numberJson(value: number): string {
+  if (!Number.isFinite(value)) return `"${value}"`;
+  if (Object.is(value, -0)) return '-0.0';
+  const text = String(value);
+  return Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text;
+}
+
+/** A parameter before limits: its JSON, and as text what it would be kept as if Comet can't hold it. Undefined for null. */
+export function parameterOf(row: ScalarRow): { json: string; text: string } | undefined {
+  if (row.value === null) return undefined;
+  switch (row.type) {
+    case 'float':
+      return { json: numberJson(row.value), text: String(row.value) };
+    case 'int': {
+      const text = row.value.toString();
+      // The service may read numbers as doubles.
+      return { json: Number.isSafeInteger(Number(row.value)) ? text : `"${text}"`, text };
+    }
+    case 'bool':
+      return { json: String(row.value), text: String(row.value) };
+    case 'datetime': {
+      const text = timeText(row.value, ' ') ?? row.value.toString();
+      return { json: JSON.stringify(text), text };
+    }
+    case 'string_set': {
+      const json = `[${row.value.map((value) => JSON.stringify(value)).join(', ')}]`;
+      return { json, text: json };
+    }
+    default:
+      return { json: JSON.stringify(row.value), text: row.value };
+  }
+}
+
+/** Whether Comet holds a text as it is. */
+export function fits(text: string): boolean {
+  return text.length <= 2 * MAX_TEXT && codePoints(text) <= MAX_TEXT && isStorable(text);
+}
+
+/** The beginning of a text with a note at its end, as long as Comet takes. */
+export function cutText(text: string, note: string): string {
+  if (codePoints(text) + codePoints(note) <= MAX_TEXT) return storable(text) + note;
+  return cutCodePoints(storable(text), MAX_TEXT - codePoints(note)) + note;
+}
+
+/** Whether a text that Comet gives back of a parameter is the value that was sent: it makes texts of all of them. */
+export function isHeldAs(json: string, held: string): boolean {
+  const sent: unknown = JSON.parse(json);
+  if (typeof sent === 'string') return sent === held;
+  if (typeof sent === 'number') return held.trim() !== '' && Number(held) === sent;
+  if (typeof sent === 'boolean') return held.toLowerCase() === String(sent);
+  try {
+    return JSON.stringify(JSON.parse(held)) === JSON.stringify(sent);
+  } catch {
+    return false;
+  }
+}
