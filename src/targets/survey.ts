@@ -1,10 +1,11 @@
 // What is known of a run's attributes before it is sent: enough to choose names and to foresee what a target will alter.
 
 import type { AttributeType } from '../model/attributes.ts';
-import { type Batch, rowCount, type SeriesBatch } from '../model/batches.ts';
+import { type Batch, type Histogram, rowCount, type SeriesBatch } from '../model/batches.ts';
 import { int64At, words } from '../model/int64.ts';
 import { StepFacts } from './step-facts.ts';
 import { codePoints } from './text.ts';
+import { timeText } from './values.ts';
 
 /** Counts over the rows of one attribute. What a type can't have stays 0. */
 export interface AttributeSurvey {
@@ -34,6 +35,10 @@ export interface AttributeSurvey {
   unstorableTexts: number;
   /** Numbers of the longest histogram. */
   mostBins: number;
+  /** Histograms that aren't counts between edges, one more than they. */
+  oddHistograms: number;
+  /** Single times that no calendar has. */
+  oddTimes: number;
 }
 
 /** The attributes of one run, by `surveyKey`. */
@@ -51,6 +56,11 @@ export function isAwkwardText(text: string): boolean {
   return AWKWARD_TEXT.test(text);
 }
 
+/** True for what is no plain counting of values between edges. */
+export function isOddHistogram({ type, edges, values }: Histogram): boolean {
+  return edges.length !== values.length + 1 || (type !== null && type !== 'COUNTING');
+}
+
 /** Counts a batch into the survey. @param stepMultiplier of the load; powers of ten are looked at in any case */
 export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: bigint): void {
   if (batch.kind === 'scalars') {
@@ -59,6 +69,7 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
       entry.rows++;
       if (row.value === null) entry.nulls++;
       else if (row.type === 'float') surveyFloat(entry, row.value);
+      else if (row.type === 'datetime') entry.oddTimes += timeText(row.value, ' ') === undefined ? 1 : 0;
       else if (row.type === 'string') surveyText(entry, row.value);
       else if (row.type === 'string_set') surveyText(entry, row.value.join());
     }
@@ -87,8 +98,10 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
   for (let i = 0; i < batch.length; i++) {
     const value = batch.values[i];
     if (value === null || value === undefined) entry.nulls++;
-    else if (typeof value !== 'string') entry.mostBins = Math.max(entry.mostBins, value.values.length);
-    else if (batch.kind === 'string_series') {
+    else if (typeof value !== 'string') {
+      entry.mostBins = Math.max(entry.mostBins, value.values.length);
+      if (isOddHistogram(value)) entry.oddHistograms++;
+    } else if (batch.kind === 'string_series') {
       surveyText(entry, value);
       if (isAwkwardText(value)) entry.awkwardTexts++;
     }
@@ -141,6 +154,8 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       largestText: 0,
       unstorableTexts: 0,
       mostBins: 0,
+      oddHistograms: 0,
+      oddTimes: 0,
     };
     survey.set(key, entry);
   }

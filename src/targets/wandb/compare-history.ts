@@ -16,7 +16,6 @@ const WINDOW = { lines: 2000, bytes: 4 << 20 };
 const ROOM = 1000;
 /** Behind the last step. */
 const END = Number.MAX_SAFE_INTEGER;
-const OF_LINE = new Set(['_step', '_timestamp', '_runtime']);
 
 export interface HistoryContext {
   client: WandbClient;
@@ -86,8 +85,8 @@ export class HistoryComparison {
     onPoints(count);
     if (found && difference(wanted, found) === undefined) return;
     for (const [key, value] of Object.entries(wanted)) {
-      // What every line has is told once, by its attributes.
-      if (!found && OF_LINE.has(key)) continue;
+      // A line that isn't there is told by its attributes.
+      if (!found && !originOf(key)) continue;
       if (found && Object.hasOwn(found, key) && difference(value, found[key]) === undefined) continue;
       verdicts.add(originOf(key), differenceOf(key, wanted, found?.[key]));
     }

@@ -231,6 +231,7 @@ export class WandbTarget implements ComparableTarget {
     const alterations = new AlterationList();
     const head = runHead(run, this.#project(run), alterations);
     const own = this.#own(run, options, readOwn(status.config));
+    if (own.no_fork !== undefined) noteOrdinary(alterations, own.no_fork);
     const made = madeWith(run, head);
     return WandbComparison.begin({
       client,
@@ -288,8 +289,7 @@ export class WandbTarget implements ComparableTarget {
         const own = this.#own(run, options, readOwn(status.config));
         // A load ended before it took down what W&B had done: nothing was sent since.
         if (own.fork && own.fork.lines === undefined) own.fork = { ...own.fork, lines: status.lines };
-        if (options.parent !== undefined && !inheritedFork(own))
-          noteOrdinary(making.alterations, 'it was not made one');
+        if (own.no_fork !== undefined) noteOrdinary(making.alterations, own.no_fork);
         return { place, status, own };
       }
       const own = await this.#create(client, place, making);
@@ -302,8 +302,11 @@ export class WandbTarget implements ComparableTarget {
   async #create(client: WandbClient, place: RunPlace, making: Making): Promise<OwnConfig | undefined> {
     const { run, options, made, alterations } = making;
     const own = this.#own(run, options, undefined);
-    const fork = await this.#forkOf(client, place, making);
-    const upsert = async (whole: OwnConfig, branch: Fork | undefined): Promise<number | 'deleted' | WandbError> => {
+    const ordinary = (reason: string): OwnConfig => {
+      noteOrdinary(alterations, reason);
+      return { ...own, no_fork: reason };
+    };
+    const upsert = async (whole: OwnConfig, branch?: Fork): Promise<number | 'deleted' | WandbError> => {
       const config = { [OWN]: { value: whole }, _wandb: { value: internalConfig(branch, undefined) } };
       try {
         return await client.upsertRun(place, { ...made, config: JSON.stringify(config) });
@@ -314,32 +317,28 @@ export class WandbTarget implements ComparableTarget {
         throw error;
       }
     };
-    if (fork) {
+    const found = await this.#forkOf(client, place, making);
+    let whole = own;
+    if (found && 'reason' in found) whole = ordinary(found.reason);
+    if (found && 'fork' in found) {
+      const { fork } = found;
       const lines = await upsert({ ...own, fork }, fork);
       if (lines === 'deleted') return undefined;
       if (typeof lines === 'number') {
-        if (lines === 0) noteOrdinary(alterations, 'the server does not fork runs');
-        const whole = { ...own, fork: { ...fork, lines } };
+        whole = { ...(lines > 0 ? own : ordinary('the server does not fork runs')), fork: { ...fork, lines } };
         await upsert(whole, lines > 0 ? fork : undefined);
         return whole;
       }
       this.#logger.debug(`W&B refuses a fork: ${lines.message}`);
-      noteOrdinary(alterations, 'the server refuses it');
+      whole = ordinary('the server refuses it');
     }
-    return (await upsert(own, undefined)) === 'deleted' ? undefined : own;
+    return (await upsert(whole)) === 'deleted' ? undefined : whole;
   }
 
-  async #forkOf(
-    client: WandbClient,
-    place: RunPlace,
-    { run, options, alterations }: Making,
-  ): Promise<Fork | undefined> {
+  /** Undefined for a run without a parent at W&B. */
+  async #forkOf(client: WandbClient, place: RunPlace, { run, options }: Making) {
     if (options.parent === undefined) return undefined;
-    const parent = await client.run({ ...place, name: options.parent });
-    const found = forkOf(run, options, parent);
-    if ('fork' in found) return found.fork;
-    noteOrdinary(alterations, found.reason);
-    return undefined;
+    return forkOf(run, options, await client.run({ ...place, name: options.parent }));
   }
 
   /** @param before what a load before wrote */
@@ -353,6 +352,7 @@ export class WandbTarget implements ComparableTarget {
       keep_slashes: this.#options.keepSlashes ?? false,
       ...(options.parent === undefined ? {} : { parent: options.parent }),
       ...(before?.fork === undefined ? {} : { fork: before.fork }),
+      ...(before?.no_fork === undefined ? {} : { no_fork: before.no_fork }),
     };
   }
 

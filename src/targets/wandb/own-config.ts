@@ -25,6 +25,8 @@ export interface OwnConfig {
     /** Lines that the history began with; 0 where W&B did not fork. Absent until it is known. */
     lines?: number;
   };
+  /** Why a run with a parent is no fork at W&B, as it was told. */
+  no_fork?: string;
   /** Added to Neptune's whole steps. */
   step_shift?: number;
 }

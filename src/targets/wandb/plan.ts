@@ -44,7 +44,7 @@ export function foresee(list: AlterationList, { keys }: RunKeys, context: PlanCo
       list.add(collides ? 'key_collision' : 'renamed', path, `Stored as '${key}': ${reason}.`, 1, key);
     }
     if (type === 'float_series' || type === 'histogram_series') foreseeSteps(list, entry, stepMultiplier);
-    if (type === 'string_series') foreseeTexts(list, entry);
+    if (type === 'string_series') foreseeTexts(list, entry, stepMultiplier);
   }
   foreseeSparse(list, context);
 }
@@ -59,7 +59,11 @@ function foreseeSteps(list: AlterationList, entry: AttributeSurvey, multiplier: 
   else list.add('null_value', path, 'Points without a value are left out.', nulls);
 }
 
-function foreseeTexts(list: AlterationList, { path, rows, unstorableTexts }: AttributeSurvey): void {
+function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: bigint): void {
+  const { path, rows, unstorableTexts } = entry;
+  const long = `Steps of more than ${SAFE_DIGITS} digits are rounded by readers of tables; texts.jsonl.gz has them whole.`;
+  if (hasLongSteps(entry, multiplier)) list.add('step_rounded', path, long, rows);
+
   if (rows > TABLE_ROWS) {
     const tables = Math.ceil(rows / TABLE_ROWS);
     list.add('table_split', path, `W&B's tables have ${TABLE_ROWS} rows at most: it is in ${tables} tables.`);
@@ -69,6 +73,17 @@ function foreseeTexts(list: AlterationList, { path, rows, unstorableTexts }: Att
   }
   const odd = 'Texts with characters that W&B can not hold; they are whole in texts.jsonl.gz.';
   list.add('text_not_storable', path, odd, unstorableTexts);
+}
+
+/** Digits of a number that every double holds. */
+const SAFE_DIGITS = 15;
+
+/** True if some step of a series has more digits than readers of JSON keep. */
+export function hasLongSteps({ steps }: AttributeSurvey, multiplier: bigint): boolean {
+  if (!steps?.range) return false;
+  // Zeros that don't count are none.
+  const digits = (micro: bigint) => String(micro < 0n ? -micro : micro).replace(/^0+|0{1,6}$/g, '').length;
+  return [steps.range.least, steps.range.greatest].some((step) => digits(step * multiplier) > SAFE_DIGITS);
 }
 
 /** A multiplier that is larger than the steps need makes reading slow. */
@@ -98,11 +113,12 @@ export function foreseePoints(
   list: AlterationList,
   { survey, stepMultiplier, collisions = 'stop' }: PlanContext,
 ): void {
-  for (const { path, type, steps, mostBins } of survey.values()) {
+  for (const { path, type, steps, mostBins, oddHistograms } of survey.values()) {
     if ((type !== 'float_series' && type !== 'histogram_series') || !steps) continue;
     if (collisions !== 'stop') noteCollisions(list, path, collisions, steps.collisions(stepMultiplier));
     noteRepeated(list, path, steps.repeated);
     if (mostBins > MAX_BINS) noteRebinned(list, path, 1);
+    noteOddHistograms(list, path, oddHistograms);
     const range = steps.range;
     if (isBeyond(range, stepMultiplier)) noteBeyond(list, path, 1);
     if (range && range.least < 0n) noteMoved(list, path, 1);
@@ -131,6 +147,11 @@ export function noteRebinned(list: AlterationList, path: string, points: number)
   list.add('histogram_rebinned', path, message, points);
 }
 
+export function noteOddHistograms(list: AlterationList, path: string, points: number): void {
+  const message = "W&B's histograms can not say it as it is: histograms.jsonl.gz does.";
+  list.add('histogram_odd', path, message, points);
+}
+
 export function noteBeyond(list: AlterationList, path: string, points: number): void {
   const message = `Steps beyond 2^53 at this multiplier are not in the history; ${WHOLE}.`;
   list.add('step_out_of_range', path, message, points);
@@ -143,11 +164,13 @@ export function noteMoved(list: AlterationList, path: string, points: number): v
 
 /** Adds what single values go through; a load sees these itself when they come. */
 export function foreseeValues(list: AlterationList, survey: RunSurvey, { textLimit, leftOut }: ConfigPlan): void {
-  for (const [name, { path, type, longestText, unstorableTexts, nulls, nans, infinities }] of survey) {
+  for (const [name, entry] of survey) {
+    const { path, type, longestText, unstorableTexts, nulls, nans, infinities, oddTimes } = entry;
     if (homeOf(type) !== 'config') continue;
     if (leftOut.has(name)) noteLeftOut(list, path);
     else if (longestText > textLimit) noteLong(list, path, longestText, textLimit);
     else if (unstorableTexts > 0) noteOddText(list, path);
+    noteOddTime(list, path, oddTimes);
     if (type === 'float') {
       noteText(list, path, nans + infinities + nulls);
       list.add('null_as_nan', path, 'Without a value: NaN.', nulls);
@@ -168,6 +191,10 @@ export function noteOddText(list: AlterationList, path: string): void {
     path,
     "The value has characters that W&B can not hold: it is whole in the run's artifact.",
   );
+}
+
+export function noteOddTime(list: AlterationList, path: string, count: number): void {
+  list.add('datetime_as_number', path, 'The time is in milliseconds since 1970: no calendar has it.', count);
 }
 
 export function noteLeftOut(list: AlterationList, path: string): void {

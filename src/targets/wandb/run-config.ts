@@ -76,8 +76,7 @@ export class RunConfig {
       plan.noteText(this.#alterations, row.path, 1);
     }
     if (row.type === 'datetime' && row.value !== null && timeText(row.value, ' ') === undefined) {
-      const message = 'The time is in milliseconds since 1970: no calendar has it.';
-      this.#alterations.add('datetime_as_number', row.path, message);
+      plan.noteOddTime(this.#alterations, row.path, 1);
     }
   }
 

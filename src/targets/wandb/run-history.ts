@@ -6,7 +6,7 @@ import { words } from '../../model/int64.ts';
 import type { AlterationList } from '../alterations.ts';
 import type { FilePoint } from '../file-store.ts';
 import { hasCollisions, StepCollisions } from '../step-collisions.ts';
-import { type AttributeSurvey, fractionalSteps } from '../survey.ts';
+import { type AttributeSurvey, fractionalSteps, isOddHistogram } from '../survey.ts';
 import type { OpenOptions } from '../target.ts';
 import { BlobSpool } from './blob-spool.ts';
 import { HistoryLines, type HistorySeries, newSeries } from './history-lines.ts';
@@ -77,7 +77,7 @@ export class RunHistory {
         const value = part.values[i];
         if (!value) continue;
         const isPlain = isPlainHistogram(value);
-        if (!isPlain || (value.type !== null && value.type !== 'COUNTING')) odd++;
+        if (isOddHistogram(value)) odd++;
         if (!isPlain) continue;
         if (value.values.length > MAX_BINS) rebinned++;
         places[i] = await this.#blobs.add(histogramJson(value));
@@ -86,8 +86,7 @@ export class RunHistory {
       await this.#spool(number, part, places, undefined, hasPlace);
     }
     plan.noteRebinned(this.#alterations, batch.path, rebinned);
-    const message = `W&B's histograms can not say it as it is: ${HISTOGRAMS_FILE} does.`;
-    this.#alterations.add('histogram_odd', batch.path, message, odd);
+    plan.noteOddHistograms(this.#alterations, batch.path, odd);
   }
 
   /** An image of a file series. @param blob of `imageBlob` @returns false if its step is beyond those of a history */

@@ -5,7 +5,6 @@ import { forEachLimited, throwIfAborted } from '../../http/limits.ts';
 import type { StringSeriesBatch } from '../../model/batches.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { type Failure, failureOf } from '../../model/errors.ts';
-import type { AlterationList } from '../alterations.ts';
 import { isOfOneFile } from '../archive-files.ts';
 import type { Origin } from '../file-store.ts';
 import { RefusedEntries } from './artifact-save.ts';
@@ -14,6 +13,7 @@ import { fileDigests } from './file-digests.ts';
 import { mediaPath, tableJson } from './media.ts';
 import { clientId, tableArtifactName } from './names.ts';
 import type { OwnFiles } from './own-files.ts';
+import { hasLongSteps } from './plan.ts';
 import type { MediaFile } from './run-files.ts';
 import type { NamedAttribute, RunAttributes } from './run-keys.ts';
 import { type TableFile, TableFiles, tablePlace } from './table-files.ts';
@@ -21,8 +21,6 @@ import { writeTexts } from './whole-series.ts';
 
 /** Tables that are saved at once; each takes half a dozen requests. */
 const TABLES_AT_ONCE = 4;
-/** Digits of a number that every double holds. */
-const SAFE_DIGITS = 15;
 
 export interface RunTablesOptions {
   /** Id of the run. */
@@ -31,7 +29,6 @@ export interface RunTablesOptions {
   attributes: RunAttributes;
   multiplier: bigint;
   own: OwnFiles;
-  alterations: AlterationList;
   failures: Failure[];
   /** For temporary files. */
   folder: string;
@@ -54,20 +51,15 @@ export class RunTables {
   }
 
   async add(batch: StringSeriesBatch, { entry, name }: NamedAttribute): Promise<void> {
-    const { folder, multiplier, alterations, own } = this.#options;
+    const { folder, multiplier, own } = this.#options;
     let tables = this.#tables.get(name);
     if (!tables) {
       tables = new TableFiles(tablePlace(folder, this.#tables.size), multiplier);
       this.#tables.set(name, tables);
     }
     await tables.add(batch);
-    const range = entry.steps?.range;
-    const isLong = range !== undefined && longestStep(range, multiplier) > SAFE_DIGITS;
-    if (isLong) {
-      const message = `Steps of more than ${SAFE_DIGITS} digits are rounded by readers of tables; texts.jsonl.gz has them whole.`;
-      alterations.add('step_rounded', batch.path, message, batch.length);
-    }
-    if (isLong || entry.unstorableTexts > 0) await writeTexts(own.gzip('texts.jsonl.gz'), batch);
+    if (hasLongSteps(entry, multiplier) || entry.unstorableTexts > 0)
+      await writeTexts(own.gzip('texts.jsonl.gz'), batch);
   }
 
   /** Sends all tables. @returns their values for the closing line, by key */
@@ -124,10 +116,4 @@ export class RunTables {
     while (keys.history.has(key)) key = `${key}_`;
     return key;
   }
-}
-
-/** Digits of the longest step of a range, without zeros that don't count. */
-function longestStep({ least, greatest }: { least: bigint; greatest: bigint }, multiplier: bigint): number {
-  const digits = (micro: bigint) => String(micro < 0n ? -micro : micro).replace(/^0+|0{1,6}$/g, '').length;
-  return Math.max(digits(least * multiplier), digits(greatest * multiplier));
 }

@@ -96,7 +96,7 @@ export class WandbRun implements TargetRun {
     this.#config = new RunConfig(context.config, own, alterations);
     this.#history = new RunHistory(options, own, alterations, folder);
     const { failures } = this;
-    this.#tables = new RunTables({ id, backEnd, attributes, multiplier, own, alterations, failures, folder, signal });
+    this.#tables = new RunTables({ id, backEnd, attributes, multiplier, own, failures, folder, signal });
     this.#uploads = new FileUploads({
       store: this.#files,
       filesDirectory: options.filesDirectory,
