@@ -18,6 +18,8 @@ export interface AttributeSurvey {
   dropped?: ReadonlySet<number>;
   missingSteps: number;
   missingTimestamps: number;
+  /** Outside the years 1 to 9999, in which Python's dates end. */
+  farTimestamps: number;
   /** Before 1970. */
   negativeTimestamps: number;
   nulls: number;
@@ -51,6 +53,11 @@ export function surveyKey(type: AttributeType, path: string): string {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: line ends as Python's str.splitlines takes them
 const AWKWARD_TEXT = /[\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]|\p{Surrogate}/u;
+
+/** Milliseconds that no date of Python's holds: outside the years 1 to 9999. */
+export function isFarTime(ms: number): boolean {
+  return ms < -62_135_596_800_000 || ms > 253_402_300_799_999;
+}
 
 export function isAwkwardText(text: string): boolean {
   return AWKWARD_TEXT.test(text);
@@ -144,6 +151,7 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       rows: 0,
       missingSteps: 0,
       missingTimestamps: 0,
+      farTimestamps: 0,
       negativeTimestamps: 0,
       nulls: 0,
       nans: 0,
@@ -167,6 +175,10 @@ function surveyTimes(entry: AttributeSurvey, batch: SeriesBatch): void {
   for (let i = 0; i < batch.length; i++) {
     if (batch.stepValid?.[i] === 0) entry.missingSteps++;
     if (batch.timestampValid?.[i] === 0) entry.missingTimestamps++;
-    else if (int64At(timestamps, i) < 0) entry.negativeTimestamps++;
+    else {
+      const time = int64At(timestamps, i);
+      if (time < 0) entry.negativeTimestamps++;
+      if (isFarTime(time)) entry.farTimestamps++;
+    }
   }
 }

@@ -97,6 +97,17 @@ export class WandbClient {
     return { entity: text(viewer.entity) ?? text(viewer.username), teams };
   }
 
+  /** False if there is no such user or team, or none that the key may see; true also where the server doesn't tell. */
+  async hasEntity(name: string): Promise<boolean> {
+    try {
+      return isObject((await this.graphql(documents.ENTITY, { name })).entity);
+    } catch (error) {
+      if (error instanceof WandbError && error.status !== 403 && error.status !== 404) return true;
+      if (error instanceof WandbError) return false;
+      throw error;
+    }
+  }
+
   /** Names of what the server can do beyond what all can; older servers don't tell. */
   async features(): Promise<ReadonlySet<string>> {
     let data: JsonObject;

@@ -2,6 +2,8 @@
 
 export const VIEWER = `query Viewer { viewer { id entity username teams { edges { node { name } } } } }`;
 
+export const ENTITY = `query Entity($name: String!) { entity(name: $name) { id name } }`;
+
 export const FEATURES = `query ServerFeatures { serverInfo { features { name isEnabled } } }`;
 
 export const PROJECT = `query Project($entity: String, $project: String) {

@@ -4,7 +4,6 @@ import type { RunInfo } from '../../model/runs.ts';
 import { microOfStep } from '../../model/steps.ts';
 import type { OpenOptions } from '../target.ts';
 import type { RunStatus } from './client.ts';
-import { isObject, objectIn } from './json.ts';
 import { readOwn } from './own-config.ts';
 
 export interface Fork {
@@ -30,9 +29,8 @@ export function forkOf(
   if (isMoved) return { reason: 'there are negative steps' };
   const scaled = microOfFork(run.forkStep) * stepMultiplier;
   if (scaled < 0n || scaled % 1_000_000n !== 0n) return { reason: 'the step is not whole' };
-  const tail = objectIn(parent.tail);
-  const last = isObject(tail) && typeof tail._step === 'number' ? tail._step : -1;
-  const step = Math.min(Number(scaled / 1_000_000n), last);
+  // Not the line behind the last points: what it shows is the parent's own.
+  const step = Math.min(Number(scaled / 1_000_000n), own.last_step ?? -1);
   return step < 0 ? { reason: 'the parent has no history' } : { fork: { run: parent.name, step } };
 }
 

@@ -116,7 +116,7 @@ export class WandbTarget implements ComparableTarget {
 
   async connect(): Promise<void> {
     const client = this.#client();
-    const { entity } = await client.viewer();
+    const { entity, teams } = await client.viewer();
     if (this.#entity === undefined) {
       if (entity === undefined) {
         throw new ExporterError('usage', 'The W&B key has no default entity.', {
@@ -125,6 +125,11 @@ export class WandbTarget implements ComparableTarget {
       }
       this.#entity = entity;
       this.#logger.info(`Loading into the default entity of the W&B key: ${entity}`);
+    } else if (this.#entity !== entity && !teams.includes(this.#entity) && !(await client.hasEntity(this.#entity))) {
+      const known = [...new Set([entity, ...teams])].filter((name) => name !== undefined);
+      throw new ExporterError('access_denied', `W&B has no user or team '${this.#entity}' that the key may use.`, {
+        hint: `Entities of the key: ${known.join(', ') || 'none'}. Give one with --wandb-entity or WANDB_ENTITY.`,
+      });
     }
     this.#features = await client.features();
     this.#logger.debug(`W&B server with ${[...this.#features].join(', ') || 'no features that it tells of'}`);

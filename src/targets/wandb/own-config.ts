@@ -25,6 +25,8 @@ export interface OwnConfig {
     /** Lines that the history began with; 0 where W&B did not fork. Absent until it is known. */
     lines?: number;
   };
+  /** `_step` of the last line with points: what is shown at the end comes behind it. */
+  last_step?: number;
   /** Why a run with a parent is no fork at W&B, as it was told. */
   no_fork?: string;
   /** Added to Neptune's whole steps. */

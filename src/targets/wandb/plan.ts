@@ -60,7 +60,9 @@ function foreseeSteps(list: AlterationList, entry: AttributeSurvey, multiplier: 
 }
 
 function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: bigint): void {
-  const { path, rows, unstorableTexts } = entry;
+  const { path, rows, unstorableTexts, farTimestamps } = entry;
+  const far = 'Times outside the years 1 to 9999 are left out of the table; texts.jsonl.gz has them.';
+  list.add('timestamp_far', path, far, farTimestamps);
   const long = `Steps of more than ${SAFE_DIGITS} digits are rounded by readers of tables; texts.jsonl.gz has them whole.`;
   if (hasLongSteps(entry, multiplier)) list.add('step_rounded', path, long, rows);
 

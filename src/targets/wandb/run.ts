@@ -71,6 +71,8 @@ export class WandbRun implements TargetRun {
   /** Values for the closing line: tables, and images of single files. */
   readonly #shown: { key: string; json: string }[] = [];
   readonly #imageKeys = new Set<string>();
+  /** Of the last line with points. */
+  #lastStep: number | undefined;
   #isReady = false;
 
   constructor(id: string, context: RunContext) {
@@ -185,6 +187,7 @@ export class WandbRun implements TargetRun {
       await sent;
       throwIfAborted(options.signal);
     }
+    this.#lastStep = lines.end.step ?? fork?.step;
     for (const values of closingGroups(this.#shown)) await backEnd.line(lines.closingLine(values, fork?.step));
     await backEnd.flushLines();
     return lines;
@@ -245,7 +248,11 @@ export class WandbRun implements TargetRun {
     const { info, made, own, fork } = this.#context;
     const { shift, hasAxis, series } = this.#history;
     const axis = hasAxis ? { name: X_AXIS, keys: series.map(({ key }) => key) } : undefined;
-    const whole: OwnConfig = { ...own, ...(shift > 0 ? { step_shift: shift } : {}) };
+    const whole: OwnConfig = {
+      ...own,
+      ...(shift > 0 ? { step_shift: shift } : {}),
+      ...(this.#lastStep === undefined ? {} : { last_step: this.#lastStep }),
+    };
     const members = [
       ...this.#config.members(),
       `"${OWN}":{"value":${JSON.stringify(whole)}}`,

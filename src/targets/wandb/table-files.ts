@@ -6,6 +6,7 @@ import { words } from '../../model/int64.ts';
 import type { SeriesFormat } from '../series-files.ts';
 import { Spool } from '../spool.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
+import { isFarTime } from '../survey.ts';
 import { storable } from '../text.ts';
 import { timeText } from '../values.ts';
 
@@ -92,7 +93,7 @@ function artifactFormat(multiplier: bigint, rows: () => number): SeriesFormat<Ro
     get tail() {
       return `],"log_mode":"IMMUTABLE","ncols":3,"nrows":${rows()}}`;
     },
-    entries: (part) => rowsOf(part, multiplier, (ms) => String(ms)),
+    entries: (part) => rowsOf(part, multiplier, String),
   };
 }
 
@@ -117,7 +118,9 @@ function* rowsOf({ batch, from, to }: Rows, multiplier: bigint, time: (ms: bigin
   for (let i = from; i < to; i++) {
     const step = batch.stepValid?.[i] === 0 ? 'null' : decimalStepText(scaledMicro(batch.steps, view, i, multiplier));
     const value = batch.values[i] ?? null;
-    const ms = batch.timestampValid?.[i] === 0 ? 'null' : time(batch.timestamps[i]!);
+    const at = batch.timestamps[i]!;
+    // W&B's readers can't read a table with a date that Python doesn't have.
+    const ms = batch.timestampValid?.[i] === 0 || isFarTime(Number(at)) ? 'null' : time(at);
     yield `[${step},${value === null ? 'null' : JSON.stringify(storable(value))},${ms}]`;
   }
 }
