@@ -1,3 +1,4 @@
 // All targets: one line each.
 
 export { mlflow } from './mlflow/options.ts';
+export { zenml } from './zenml/options.ts';
