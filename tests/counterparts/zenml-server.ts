@@ -93,6 +93,7 @@ export function zenmlEnvironment(home: string): NodeJS.ProcessEnv {
     ZENML_ANALYTICS_OPT_IN: 'false',
     ZENML_LOGGING_VERBOSITY: 'WARN',
     ZENML_LOGGING_COLORS_DISABLED: 'true',
+    PYTHONWARNINGS: 'ignore::FutureWarning',
     NO_COLOR: '1',
   };
 }

@@ -22,13 +22,19 @@ TEXT_LIMIT = 200_000
 ENVIRONMENT = dict(os.environ)
 
 
-# Settings of one configuration stay in the client's singletons.
+# Settings of one configuration stay in the client's singletons. The client also writes what is active into the
+# configuration, even what a variable says, so it works on a copy.
 def client_of(question):
+    config = os.path.join(SCRATCH, "config")
+    os.mkdir(config)
+    for name in ("config.yaml", "credentials.yaml"):
+        if os.path.exists(os.path.join(question["config"], name)):
+            shutil.copy(os.path.join(question["config"], name), config)
     active = {f"ZENML_ACTIVE_{name.upper()}_ID": question[name] for name in ("project", "stack") if question.get(name)}
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
-    os.environ.update(question.get("environment") or {})
-    os.environ.update({"ZENML_CONFIG_PATH": question["config"], **active})
+    os.environ.update({"ZENML_CONFIG_PATH": config, "ZENML_LOCAL_STORES_PATH": f"{question['config']}/local_stores"})
+    os.environ.update({**(question.get("environment") or {}), **active})
 
     from zenml.client import Client
     from zenml.config.global_config import GlobalConfiguration

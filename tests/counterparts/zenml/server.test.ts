@@ -230,12 +230,14 @@ test('another project and another stack are used when told', async () => {
   const project = await createProject(server, 'second');
   const { stack } = await createFolderStack(server, 'folder', join(login.folder, 'elsewhere'));
   await newVersion('elsewhere', project.id);
+  const config = await readFile(join(login.folder, 'config.yaml'), 'utf8');
   const read = await readZenml(login.folder, { project: project.id, stack: stack.id });
   assert.deepEqual([read.project, read.stack], ['second', 'folder']);
   assert.deepEqual(
     read.models.map(({ name }) => name),
     ['elsewhere'],
   );
+  assert.equal(await readFile(join(login.folder, 'config.yaml'), 'utf8'), config);
 });
 
 test('a server without authentication needs no token, and a login to it leaves no credentials', async (t) => {
