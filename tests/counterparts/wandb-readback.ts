@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { exactJson } from './exact-json.ts';
 import { python } from './python.ts';
 
 const run = promisify(execFile);
@@ -138,7 +139,7 @@ async function startReader(): Promise<Reader> {
     for (;;) {
       const { value, done } = await lines.next();
       if (done) throw new Error('wandb_readback.py ended.');
-      const line = exactJson(value);
+      const line = exactJson(value) as Line;
       if (line.kind === 'error') throw new Error(`wandb_readback.py: ${line.text}`);
       if (take(project, line)) return project;
     }
@@ -180,17 +181,4 @@ function take(project: ReadWandbProject, line: Line): boolean {
     project.collections[name as string] = collection as unknown as ReadWandbProject['collections'][string];
   }
   return kind === 'end';
-}
-
-type Reviver = (key: string, value: unknown) => unknown;
-
-/** JSON whose whole numbers stay whole. */
-function exactJson(text: string): Line {
-  // Going through each value takes ten times as long, so only where it is needed.
-  if (!/[:,[]-?\d{16,}[,\]}]/.test(text)) return JSON.parse(text) as Line;
-  const revive = (_: string, value: unknown, { source }: { source?: string }) =>
-    typeof value === 'number' && source !== undefined && /^-?\d+$/.test(source) && !Number.isSafeInteger(value)
-      ? BigInt(source)
-      : value;
-  return JSON.parse(text, revive as Reviver) as Line;
 }
