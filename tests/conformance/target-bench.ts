@@ -112,7 +112,8 @@ export class TargetBench {
   /** `load` of the program, for targets that it knows. */
   async cli(cli: NonNullable<TargetKit['cli']>, args: string[], url = this.#url, env = cli.env): Promise<CliResult> {
     const reach = ['--loader', this.#kit.name, '--name-prefix', this.prefix, ...cli.args(url)];
-    return runCli(['load', ...reach, '-d', 'data', '-f', 'files', ...args], { cwd: this.folder, env });
+    const all = { ...env, ...cli.reach?.(url) };
+    return runCli(['load', ...reach, '-d', 'data', '-f', 'files', ...args], { cwd: this.folder, env: all });
   }
 
   /** The runs that the target has, by name; two of one name fail the test. */

@@ -107,7 +107,7 @@ export function faultTests(suite: TargetSuite): void {
   suite.test('lost', 'points that the server took, and lost, are noticed', async (t, bench) => {
     await prepare(bench);
     const taken: ProxyFault = { kind: 'body', body: kit.pointsTaken, type: 'application/json' };
-    const when = ({ body }: { body: Buffer }) => body.includes('1700000000029');
+    const when = ({ body }: { body: Buffer }) => body.includes(kit.design.lastPoint ?? '1700000000029');
     const proxy = await proxied(t, [{ path: kit.routes.points, fault: taken, when }]);
     const { result, failures } = await bench.load({ url: proxy.url });
     assert.deepEqual([result.failed, result.partial], [1, 1]);

@@ -58,6 +58,10 @@ export interface TargetDesign {
   colliding: readonly [string, string];
   /** The longest single value that is kept as it is, in code points. */
   longestText: number;
+  /** Steps stay Neptune's own: the multiplier changes nothing. */
+  keepsSteps?: boolean;
+  /** What only the request has that carries the last of the points of `small`. @default the time of the point */
+  lastPoint?: string;
 }
 
 export interface ConnectOptions {
@@ -89,6 +93,8 @@ export interface TargetKit {
   cli?: {
     args(url: string): string[];
     env: Record<string, string>;
+    /** Variables that say where the server is, if no option does. */
+    reach?(url: string): Record<string, string>;
     /** The same, so that it gives up soon. */
     impatient: Record<string, string>;
   };

@@ -1,9 +1,10 @@
 // ZenML's REST API: the few calls that a load needs, with errors fit for people.
 
+import { randomUUID } from 'node:crypto';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../http/client.ts';
 import { type ErrorCode, ExporterError } from '../../model/errors.ts';
 import { jsonType, parseExact } from './json.ts';
-import type { Credentials } from './settings.ts';
+import { type Credentials, zoned } from './settings.ts';
 
 /** ZenML's name for what went wrong, as `EntityExistsError`; `''` if the answer isn't ZenML's. */
 export class ZenmlError extends ExporterError {
@@ -234,7 +235,7 @@ export class ZenmlClient {
     const query = new URLSearchParams({ resource_type: resourceType, resource_id: resource });
     const found = await this.#get(`service_connectors/${id}/client?${query}`);
     const body = asRecord(found.body);
-    const ends = Date.parse(`${asText(body.expires_at) ?? ''}Z`);
+    const ends = Date.parse(zoned(asText(body.expires_at)));
     return {
       type: asText(body.connector_type) ?? asText(asRecord(body.connector_type).connector_type) ?? '',
       method: asText(body.auth_method) ?? '',
@@ -408,6 +409,8 @@ export class ZenmlClient {
         headers: {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          // A repeat of it gets the answer of the first, and does nothing twice.
+          ...(method === 'GET' ? {} : { 'idempotency-key': randomUUID() }),
         },
         ...(body === undefined ? {} : { body }),
         ...(this.#signal ? { signal: this.#signal } : {}),
@@ -418,10 +421,8 @@ export class ZenmlClient {
         if (json === undefined) throw notZenml(this.base);
         return json;
       }
-      const name = call.split(/[/?]/)[0] ?? call;
-      if (answer.status !== 401 || attempt > 1 || !(await this.#session.refused(token))) {
-        throw answerError(answer, `${method} ${name}`, this.base);
-      }
+      const error = answerError(answer, `${method} ${call.split(/[/?]/)[0]}`, this.base);
+      if (error.code !== 'token_refused' || attempt > 1 || !(await this.#session.refused(token))) throw error;
     }
   }
 
@@ -451,13 +452,18 @@ export function isThere(error: unknown): boolean {
 function answerError(answer: HttpResponse, call: string, base: string): ZenmlError {
   const { kind, words } = detailOf(parseJson(answer.body));
   const { status } = answer;
-  if (status === 401) {
+  // What a service connector was refused by its cloud comes with the same status.
+  if (status === 401 && kind !== 'AuthorizationException') {
     return new ZenmlError('token_refused', 'The ZenML server refused the credentials.', kind, {
       status,
       hint: `Run \`zenml login ${base}\` again, or set ZENML_STORE_API_KEY to a key of a service account.`,
     });
   }
-  if (status === 403) {
+  if (status === 413) {
+    const message = `The ZenML server takes no requests as large as this one (${call}).`;
+    return new ZenmlError('server', message, kind, { status });
+  }
+  if (status === 403 || status === 401) {
     return new ZenmlError(
       'access_denied',
       `The ZenML server does not allow ${call}: ${words || 'no reason given'}`,
@@ -501,10 +507,11 @@ function notZenml(base: string): ExporterError {
   });
 }
 
-/** `{"detail": ["EntityExistsError", "words"]}`; some answers have a plain text. */
+/** `{"detail": ["EntityExistsError", "words"]}`; some answers have a text there, or the list alone, or `error`. */
 function detailOf(json: unknown): { kind: string; words: string } {
-  const { detail } = asRecord(json);
-  if (typeof detail === 'string') return { kind: '', words: publicWords(detail) };
+  const { detail = json, error } = asRecord(json);
+  const text = asText(detail) ?? asText(error);
+  if (text !== undefined) return { kind: '', words: publicWords(text) };
   const parts = asArray(detail).map((part) => asText(part) ?? asText(asRecord(part).msg) ?? '');
   const [first = '', ...rest] = parts;
   if (rest.length === 0) return { kind: '', words: publicWords(first) };

@@ -121,7 +121,7 @@ function credentialsOf(store: Fields, saved: Fields): Credentials {
 }
 
 /** Times without a zone are UTC. */
-function zoned(time: string | undefined): string {
+export function zoned(time: string | undefined): string {
   if (time === undefined) return '';
   return /(?:Z|[+-]\d\d:?\d\d)$/i.test(time) ? time : `${time}Z`;
 }

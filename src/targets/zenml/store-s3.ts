@@ -43,7 +43,8 @@ export class S3Store implements ArtifactStore {
   static async open(id: string, root: string, settings: StoreSettings): Promise<S3Store> {
     const sdk = await cloudClient('@aws-sdk/client-s3', 'S3', () => import('@aws-sdk/client-s3'));
     const [kwargs, config] = [objectOf(settings, 'client_kwargs'), objectOf(settings, 'config_kwargs')];
-    const endpoint = textOf(kwargs, 'endpoint_url') ?? textOf(settings, 'endpoint_url');
+    // A connector's own endpoint is for its tests alone: ZenML's client goes by the store's.
+    const endpoint = textOf(kwargs, 'endpoint_url');
     const region = textOf(kwargs, 'region_name') ?? textOf(config, 'region_name') ?? textOf(settings, 'region');
     const accessKeyId = textOf(settings, 'aws_access_key_id', 'access_key_id', 'key');
     const secretAccessKey = textOf(settings, 'aws_secret_access_key', 'secret_access_key', 'secret');
