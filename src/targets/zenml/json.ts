@@ -37,6 +37,8 @@ const exact: Reviver = (_, value, { source }) => {
 
 /** Parses JSON, integers beyond 2^53 as bigint. @throws SyntaxError */
 export function parseExact(text: string): unknown {
+  // A reviver makes it ten times slower.
+  if (!/(?:^|[:,[ ])-?\d{16,}(?:$|[,\]} ])/.test(text)) return JSON.parse(text);
   return JSON.parse(text, exact as (key: string, value: unknown) => unknown);
 }
 

@@ -175,7 +175,7 @@ function readYaml(path: string): Fields {
   const content = readText(path);
   if (content === undefined) return {};
   try {
-    return record(parse(content, { schema: 'core', logLevel: 'silent' }));
+    return record(parse(content, { schema: 'core', logLevel: 'error' }));
   } catch {
     // The parser's own words quote the file, which may hold a key.
     throw new ExporterError('usage', `The file ${path} can't be read: it is not valid YAML.`, { hint: LOGIN_HINT });
