@@ -56,21 +56,17 @@ function heldText(value: unknown): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
-/** A value at a path of the metadata; a card that is full goes on in others. */
+/** A value at a path of the metadata; a member that is too large goes on in others. */
 function at(metadata: Record<string, unknown>, key: string): unknown {
-  const [top = '', ...rest] = key.split('/');
-  for (let number = 1; ; number++) {
-    const card = number === 1 ? top : `${top} (${number})`;
-    if (!Object.hasOwn(metadata, card)) return undefined;
-    let value: unknown = metadata[card];
-    for (const segment of rest) {
-      value =
-        typeof value === 'object' && value !== null && Object.hasOwn(value, segment)
-          ? (value as Record<string, unknown>)[segment]
-          : undefined;
-    }
-    if (value !== undefined) return value;
+  let values: unknown[] = [metadata];
+  for (const segment of key.split('/')) {
+    values = values.flatMap((value) =>
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).flatMap(([name, inner]) => (name.replace(/ \(\d+\)$/, '') === segment ? [inner] : []))
+        : [],
+    );
   }
+  return values[0];
 }
 
 function textIn({ loaded }: ReadZenmlArtifact): string {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ScalarRow } from '../../src/model/batches.ts';
-import { cardsOf } from '../../src/targets/zenml/cards.ts';
+import { cardsOf, merged } from '../../src/targets/zenml/cards.ts';
 import { canonical, jsonType, parseExact, storedBytes } from '../../src/targets/zenml/json.ts';
 import { runNames } from '../../src/targets/zenml/names.ts';
 import { inMetadata } from '../../src/targets/zenml/plan.ts';
@@ -57,7 +57,7 @@ test('texts over the limit, and what not every server keeps, are excerpts that f
 });
 
 test('paths become nested cards, one top-level key each', () => {
-  const cards = cardsOf(
+  const { cards, split } = cardsOf(
     new Map([
       ['config/optimizer/lr', '0.1'],
       ['config/optimizer/name', '"adam"'],
@@ -66,28 +66,31 @@ test('paths become nested cards, one top-level key each', () => {
       ['__proto__/x', '1'],
     ]),
   );
-  assert.equal(cards.get('config'), '{"epochs": 3, "optimizer": {"lr": 0.1, "name": "adam"}}');
-  assert.equal(cards.get('top'), 'true');
-  assert.equal(cards.get('__proto__'), '{"x": 1}');
-  assert.equal(cards.size, 3);
+  assert.deepEqual(cards.get('config'), ['{"epochs": 3, "optimizer": {"lr": 0.1, "name": "adam"}}']);
+  assert.deepEqual(cards.get('top'), ['true']);
+  assert.deepEqual(cards.get('__proto__'), ['{"x": 1}']);
+  assert.deepEqual([cards.size, split], [3, 0]);
 });
 
-test('a card that ZenML could not store goes on in others, and nothing is lost', () => {
-  const leaves = new Map(
-    Array.from({ length: 5000 }, (_, i) => [`big/group ${i % 7}/p${i}`, JSON.stringify(`größe ${i}`)] as const),
-  );
-  const cards = cardsOf(leaves);
-  assert.ok(cards.size > 1);
-  assert.ok(cards.has('big') && cards.has('big (2)'));
-  const found = new Map<string, unknown>();
-  for (const text of cards.values()) {
-    assert.ok(storedBytes(text) <= 65_000);
-    for (const [group, inner] of Object.entries(JSON.parse(text) as Record<string, Record<string, unknown>>)) {
-      for (const [key, value] of Object.entries(inner)) found.set(`big/${group}/${key}`, value);
-    }
+test('a card that ZenML could not store goes in several entries that it merges, and nothing is lost', () => {
+  const leaves = new Map([
+    ...Array.from({ length: 3000 }, (_, i) => [`flat/p${i}`, JSON.stringify(`größe ${i}`)] as const),
+    ...Array.from({ length: 3000 }, (_, i) => [`deep/one/p${i}/q`, JSON.stringify(`größe ${i}`)] as const),
+    ['deep/two', '2'] as const,
+  ]);
+  const { cards, split } = cardsOf(leaves);
+  assert.deepEqual([[...cards.keys()].sort(), split], [['deep', 'flat'], 1]);
+  for (const entries of cards.values()) {
+    assert.ok(entries.length > 1);
+    for (const entry of entries) assert.ok(storedBytes(entry) <= 65_000);
   }
-  assert.equal(found.size, 5000);
-  for (const [path, text] of leaves) assert.equal(found.get(path), JSON.parse(text));
+  const flat = merged(cards.get('flat')!) as Record<string, unknown>;
+  for (let i = 0; i < 3000; i++) assert.equal(flat[`p${i}`], `größe ${i}`);
+  const { two, ...pieces } = merged(cards.get('deep')!) as Record<string, Record<string, { q: string }>>;
+  assert.equal(two, 2);
+  assert.deepEqual(Object.keys(pieces).slice(0, 2), ['one', 'one (2)']);
+  const all = Object.assign({}, ...Object.values(pieces)) as Record<string, { q: string }>;
+  for (let i = 0; i < 3000; i++) assert.equal(all[`p${i}`]?.q, `größe ${i}`);
 });
 
 test('a summary has min, max, final and count of all points, in whatever pieces they come', () => {

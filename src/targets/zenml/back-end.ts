@@ -2,8 +2,9 @@
 
 import { ExporterError } from '../../model/errors.ts';
 import { FORMS, type RunArtifact } from './artifacts.ts';
+import { type Cards, merged } from './cards.ts';
 import { type ArtifactVersion, isThere, type ZenmlClient } from './client.ts';
-import { canonical, parseExact, storedBytes } from './json.ts';
+import { canonical, storedBytes } from './json.ts';
 import { artifactFolder } from './names.ts';
 import type { ArtifactStore } from './store.ts';
 
@@ -13,8 +14,8 @@ export interface RunBackEnd {
   put(artifact: RunArtifact): Promise<void>;
   /** All artifacts were put. @returns what is wrong with what is there */
   checkArtifacts(): Promise<{ artifact: RunArtifact; message: string }[]>;
-  /** @param cards JSON by metadata key. @returns keys that aren't there as they should be */
-  metadata(cards: ReadonlyMap<string, string>): Promise<string[]>;
+  /** @returns keys that aren't there as they should be */
+  metadata(cards: Cards): Promise<string[]>;
   /** The run is whole. */
   complete(): Promise<void>;
 }
@@ -113,7 +114,7 @@ export class SendingBackEnd implements RunBackEnd {
     });
   }
 
-  async metadata(cards: ReadonlyMap<string, string>): Promise<string[]> {
+  async metadata(cards: Cards): Promise<string[]> {
     const { client, project, version } = this.#context;
     // A half run may have most of it.
     const missing = await this.#differing(cards);
@@ -121,12 +122,12 @@ export class SendingBackEnd implements RunBackEnd {
     return missing.length === 0 ? [] : this.#differing(cards);
   }
 
-  async #differing(cards: ReadonlyMap<string, string>): Promise<string[]> {
+  async #differing(cards: Cards): Promise<string[]> {
     const { client, version } = this.#context;
     const held = (await client.version(version))?.metadata;
     if (!held)
       throw new ExporterError('server', 'The version is not there any more: another load, or somebody, removed it.');
-    return [...cards].flatMap(([key, json]) => (isSame(held.get(key), json) ? [] : [key]));
+    return [...cards].flatMap(([key, entries]) => (isSame(held.get(key), entries) ? [] : [key]));
   }
 
   complete(): Promise<void> {
@@ -135,23 +136,26 @@ export class SendingBackEnd implements RunBackEnd {
 }
 
 /** Whether the server's value is the one that was sent. */
-export function isSame(held: unknown, json: string): boolean {
-  return held !== undefined && canonical(held) === canonical(parseExact(json));
+export function isSame(held: unknown, entries: readonly string[]): boolean {
+  return held !== undefined && canonical(held) === canonical(merged(entries));
 }
 
-function* parts(keys: readonly string[], cards: ReadonlyMap<string, string>): Generator<Map<string, string>> {
+/** What goes out in one call each: a key at most once. */
+function* parts(keys: readonly string[], cards: Cards): Generator<Map<string, string>> {
   let part = new Map<string, string>();
   let bytes = 0;
   for (const key of keys) {
-    const json = cards.get(key)!;
-    const more = storedBytes(json) + storedBytes(key);
-    if (part.size > 0 && (bytes + more > MAX_CALL.bytes || part.size >= MAX_CALL.keys)) {
-      yield part;
-      part = new Map();
-      bytes = 0;
+    for (const json of cards.get(key) ?? []) {
+      const more = storedBytes(json) + storedBytes(key);
+      const isFull = bytes + more > MAX_CALL.bytes || part.size >= MAX_CALL.keys || part.has(key);
+      if (part.size > 0 && isFull) {
+        yield part;
+        part = new Map();
+        bytes = 0;
+      }
+      part.set(key, json);
+      bytes += more;
     }
-    part.set(key, json);
-    bytes += more;
   }
   if (part.size > 0) yield part;
 }

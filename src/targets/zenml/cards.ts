@@ -1,53 +1,83 @@
 // The metadata of a run: values by their paths, split into the nested cards of ZenML's dashboard within its limits. Pure.
 
-import { storedBytes } from './json.ts';
+import { parseExact, storedBytes } from './json.ts';
 
-/** JSON of one metadata key, in bytes of the server's database (65,535 is the most that MySQL takes). */
-const MAX_CARD = 65_000;
+/** JSON of one metadata entry, in bytes of the server's database (65,535 is the most that MySQL takes). */
+const MAX_ENTRY = 65_000;
 
 type Node = string | Map<string, Node>;
 
+/** Metadata by key, each as the JSON of the entries that the server puts together when it is asked for the key. */
+export type Cards = ReadonlyMap<string, readonly string[]>;
+
 /**
- * Metadata keys with their JSON, from values by their paths. The first segment is the key, the others are nested. A card
- * that would be too large goes on in `<key> (2)` and so on, in the order of the paths.
+ * Metadata from values by their paths. The first segment is the key, the others are nested. A large card is sent as
+ * several entries, each with some of its members: the server merges the members of entries that are objects (but not
+ * what is nested in them). Only a member that is too large by itself goes on in `<member> (2)` and so on.
  * @param leaves JSON by path; no path is the beginning of another one
+ * @returns also how many members had to be split
  */
-export function cardsOf(leaves: ReadonlyMap<string, string>): Map<string, string> {
-  const cards = new Map<string, string>();
-  const nested = new Map<string, string[]>();
+export function cardsOf(leaves: ReadonlyMap<string, string>): { cards: Map<string, string[]>; split: number } {
+  const cards = new Map<string, string[]>();
+  const members = new Map<string, Map<string, string[]>>();
   for (const path of [...leaves.keys()].sort()) {
-    const slash = path.indexOf('/');
-    if (slash < 0) {
-      cards.set(path, leaves.get(path)!);
+    const [top = '', member] = path.split('/', 2);
+    if (member === undefined) {
+      cards.set(path, [leaves.get(path)!]);
       continue;
     }
-    const top = path.slice(0, slash);
-    const group = nested.get(top);
-    if (group) group.push(path);
-    else nested.set(top, [path]);
+    const card = members.get(top) ?? new Map<string, string[]>();
+    members.set(top, card);
+    const paths = card.get(member);
+    if (paths) paths.push(path);
+    else card.set(member, [path]);
   }
-  for (const [top, paths] of nested) {
-    let number = 1;
-    let card = new Map<string, Node>();
+  let split = 0;
+  for (const [top, card] of members) {
+    const entries: string[] = [];
+    let entry: [string, Node][] = [];
     let bytes = 2;
-    const end = () => {
-      cards.set(number === 1 ? top : `${top} (${number})`, nodeJson(card));
-      number++;
-      card = new Map();
-      bytes = 2;
-    };
-    for (const path of paths) {
-      const segments = path.split('/').slice(1);
-      const json = leaves.get(path)!;
-      // At most: each of its folders may be there already.
-      const more = storedBytes(json) + segments.reduce((sum, segment) => sum + segment.length + 8, 0);
-      if (bytes + more > MAX_CARD && card.size > 0) end();
-      bytes += more;
-      put(card, segments, json);
+    for (const [member, paths] of card) {
+      const pieces = memberPieces(paths, leaves);
+      if (pieces.length > 1) split++;
+      for (const [number, piece] of pieces.entries()) {
+        if (entry.length > 0 && bytes + piece.bytes > MAX_ENTRY) {
+          entries.push(nodeJson(new Map(entry)));
+          entry = [];
+          bytes = 2;
+        }
+        entry.push([number === 0 ? member : `${member} (${number + 1})`, piece.node]);
+        bytes += piece.bytes;
+      }
     }
-    end();
+    entries.push(nodeJson(new Map(entry)));
+    cards.set(top, entries);
   }
-  return cards;
+  return { cards, split };
+}
+
+/** A member of a card in pieces that fit, with their sizes at most. */
+function memberPieces(paths: readonly string[], leaves: ReadonlyMap<string, string>): { node: Node; bytes: number }[] {
+  const pieces: { node: Node; bytes: number }[] = [];
+  for (const path of paths) {
+    const [, member = '', ...rest] = path.split('/');
+    const json = leaves.get(path)!;
+    // At most: each of its folders may be there already.
+    const bytes = storedBytes(json) + rest.reduce((sum, segment) => sum + segment.length + 8, 0);
+    const own = member.length + 16;
+    if (rest.length === 0) {
+      pieces.push({ node: json, bytes: bytes + own });
+      continue;
+    }
+    let last = pieces.at(-1);
+    if (!last || last.bytes + bytes > MAX_ENTRY - 2) {
+      last = { node: new Map(), bytes: own };
+      pieces.push(last);
+    }
+    put(last.node as Map<string, Node>, rest, json);
+    last.bytes += bytes;
+  }
+  return pieces;
 }
 
 function put(card: Map<string, Node>, segments: readonly string[], json: string): void {
@@ -68,6 +98,12 @@ function put(card: Map<string, Node>, segments: readonly string[], json: string)
 function nodeJson(node: Node): string {
   if (typeof node === 'string') return node;
   return `{${[...node].map(([key, inner]) => `${JSON.stringify(key)}: ${nodeJson(inner)}`).join(', ')}}`;
+}
+
+/** What the server makes of the entries of a key. */
+export function merged(entries: readonly string[]): unknown {
+  if (entries.length === 1) return parseExact(entries[0]!);
+  return Object.fromEntries(entries.flatMap((json) => Object.entries(parseExact(json) as object)));
 }
 
 /** JSON of an object with these members; without those that are undefined. */

@@ -11,8 +11,9 @@ import type { CompareOptions, RunVerdict, TargetComparison, TargetDifference } f
 import { Verdicts } from '../verdicts.ts';
 import { FORMS, type RunArtifact } from './artifacts.ts';
 import { artifactKey, isSame, type RunBackEnd } from './back-end.ts';
+import { type Cards, merged } from './cards.ts';
 import type { ArtifactVersion, ModelVersion, ZenmlClient } from './client.ts';
-import { canonical, parseExact } from './json.ts';
+import { canonical } from './json.ts';
 import { ALTERATIONS_ARTIFACT, LOADED, LOADING, RUN_KEY, type RunNames } from './names.ts';
 import { ZenmlRun } from './run.ts';
 import type { ArtifactStore } from './store.ts';
@@ -93,7 +94,8 @@ export class ZenmlComparison implements TargetComparison {
     for (const tag of tags) this.#verdicts.extra(`tag ${tag}`);
     for (const [key, json] of made.cards) {
       const value = held.metadata.get(key);
-      if (!isSame(value, json)) this.#same(`metadata ${key}`, json, value === undefined ? undefined : canonical(value));
+      if (!isSame(value, [json]))
+        this.#same(`metadata ${key}`, json, value === undefined ? undefined : canonical(value));
     }
     this.#same(`metadata ${LOADED}`, made.mark, String(held.metadata.get(LOADED)));
     for (const key of held.metadata.keys()) {
@@ -202,14 +204,14 @@ class ComparingBackEnd implements RunBackEnd {
     return [];
   }
 
-  async metadata(cards: ReadonlyMap<string, string>): Promise<string[]> {
+  async metadata(cards: Cards): Promise<string[]> {
     const { held, names, options } = this.#context;
     this.cards = new Set(cards.keys());
     const origins = new Map([...names.metadata].map(([name, key]) => [key, options.survey.get(name)]));
-    for (const [card, json] of cards) {
+    for (const [card, entries] of cards) {
       const value = held.metadata.get(card);
-      if (isSame(value, json)) continue;
-      compareLeaves(flat(parseExact(json), cardPath(card)), flat(value, cardPath(card)), (path, expected, found) => {
+      if (isSame(value, entries)) continue;
+      compareLeaves(flat(merged(entries), card), flat(value, card), (path, expected, found) => {
         const difference = textDifference(`metadata ${path}`, expected ?? '', found);
         // A summary is below its series.
         const origin = origins.get(path) ?? origins.get(path.slice(0, path.lastIndexOf('/')));
@@ -224,16 +226,12 @@ class ComparingBackEnd implements RunBackEnd {
   async complete(): Promise<void> {}
 }
 
-/** The key of a card that goes on in others is that of the first. */
-function cardPath(card: string): string {
-  return card.replace(/ \(\d+\)$/, '');
-}
-
 /** The values in nested objects by their paths, as texts. */
 function flat(value: unknown, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === undefined) return into;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    for (const [key, inner] of Object.entries(value)) flat(inner, `${path}/${key}`, into);
+    // A member that goes on in others is one.
+    for (const [key, inner] of Object.entries(value)) flat(inner, `${path}/${key.replace(/ \(\d+\)$/, '')}`, into);
   } else into.set(path, typeof value === 'string' ? value : canonical(value));
   return into;
 }

@@ -136,12 +136,15 @@ export class ZenmlRun implements TargetRun {
     const { backEnd, tempFolder } = this.#context;
     for (const name of [...this.#series.keys()]) await this.#endSeries(name);
     await this.#endFloats();
+    const { cards, split } = cardsOf(this.#leaves);
+    const message = 'Members of the metadata that are too large for one entry go on in others, named with (2), (3) …';
+    this.#alterations.add('card_split', undefined, message, split);
     await this.#putOwn();
     await this.#settled();
     for (const { artifact, message } of await backEnd.checkArtifacts()) {
       this.failures.push(failureOf(new ExporterError('server', message), artifact.origin));
     }
-    for (const key of await backEnd.metadata(cardsOf(this.#leaves))) {
+    for (const key of await backEnd.metadata(cards)) {
       const message = `The metadata '${key}' are not at the server as they were sent.`;
       this.failures.push(failureOf(new ExporterError('server', message)));
     }
