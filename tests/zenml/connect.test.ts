@@ -1,9 +1,11 @@
 // Logins that end or are refused, servers of other kinds and versions, and what is said of them.
 
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { Logger } from '../../src/model/logger.ts';
 import { ZenmlTarget } from '../../src/targets/zenml/index.ts';
 import { checkVersion, TESTED } from '../../src/targets/zenml/server-version.ts';
@@ -150,9 +152,19 @@ test('a store that nobody answers for ends the load', async (t) => {
   await assert.rejects(place.load(folder, 'dead', {}, { env }), { code: 'network', message: /S3 can't be reached/ });
 });
 
-test('nothing of a cloud is loaded for help, nor for a local store', async (t) => {
+test('a load into a local store loads no client of a cloud', async (t) => {
   const folder = await archive(t);
-  const { stdout, code } = await runCli(['load', '--help'], { cwd: folder, env: { NODE_DEBUG: 'esm' } });
-  assert.equal(code, 0);
-  assert.ok(!/aws-sdk|@azure|google-cloud|yaml/.test(stdout));
+  const hooks = join(folder, 'hooks.mjs');
+  const log = "process._rawDebug('loaded ' + url)";
+  await writeFile(
+    hooks,
+    `import { registerHooks } from 'node:module';
+     registerHooks({ load(url, context, next) { ${log}; return next(url, context); } });`,
+  );
+  const env = { ...place.env, NODE_OPTIONS: `--import=${pathToFileURL(hooks).href}` };
+  const args = ['load', '--loader', 'zenml', '-d', 'data', '-f', 'files', '--name-prefix', 'light'];
+  const { code, stderr } = await runCli(args, { cwd: folder, env });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /loaded file:.*zenml\/run\.ts/);
+  assert.doesNotMatch(stderr, /loaded file:.*(?:@aws-sdk|@azure|@google-cloud|@smithy|store-s3)/);
 });

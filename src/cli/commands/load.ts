@@ -39,6 +39,7 @@ const EXAMPLES = [
     'What would be made, altered and skipped, without sending anything',
     'neptune-exporter load --loader mlflow --mlflow-tracking-uri "http://localhost:5000" --dry-run',
   ],
+  ['Into ZenML, as `zenml login` left it', 'neptune-exporter load --loader zenml'],
   ['Only two runs', 'neptune-exporter load --loader mlflow -r "RUN-123" -r "RUN-456"'],
   ['Steps with three decimals become whole numbers', 'neptune-exporter load --loader mlflow --step-multiplier 1000'],
   ['As exact as the steps are', 'neptune-exporter load --loader mlflow --step-multiplier auto'],
