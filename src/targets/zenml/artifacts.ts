@@ -44,7 +44,7 @@ export interface RunArtifact {
   /** The file is ours, and goes when it is stored. */
   isTemporary: boolean;
   /** What tells where it comes from. */
-  metadata: Readonly<Record<string, string | number>>;
+  metadata: Readonly<Record<string, string>>;
   /** Absent for what the loader adds by itself. */
   origin?: Origin;
 }

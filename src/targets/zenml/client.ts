@@ -56,7 +56,7 @@ export interface NewArtifact {
   dataType: object;
   contentHash: string;
   tags: readonly string[];
-  metadata: Readonly<Record<string, string | number>>;
+  metadata: Readonly<Record<string, string>>;
 }
 
 export interface StoreComponent extends Named {

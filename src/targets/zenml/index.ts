@@ -188,7 +188,7 @@ export class ZenmlTarget implements ComparableTarget {
       project: place.project,
       version: id,
       known: new Map(known.map((one) => [artifactKey(one.artifact, one.version), one])),
-      tags: [IMPORT_TAG, projectTag(run.projectId)],
+      tags: [IMPORT_TAG],
       signal: options.signal,
       complete: (used) => end(id, used, known),
     });

@@ -295,13 +295,12 @@ export class ZenmlRun implements TargetRun {
     const times = this.#seen.get(identity) ?? 0;
     this.#seen.set(identity, times + 1);
     const version = artifactVersion(versionName(info), rest, times === 0 ? parts : [...parts, String(times)]);
+    // Few: each costs the server as much as the artifact itself.
     const metadata = {
       [RUN_KEY]: key,
-      ...(origin ? { neptune_attribute_path: metadataText(origin.path), neptune_attribute_type: origin.type } : {}),
+      ...(origin ? { neptune_attribute_path: metadataText(origin.path) } : {}),
       ...(kind === 'path' && origin ? { original_path: metadataText(basename(rest)) } : {}),
       ...more,
-      sha256: content.sha256,
-      bytes: content.bytes,
     };
     while (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
     if (this.#failure) throw this.#failure.error;
