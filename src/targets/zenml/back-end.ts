@@ -66,7 +66,7 @@ export class SendingBackEnd implements RunBackEnd {
       made = undefined;
     }
     await this.#store(artifact, folder, store, made !== undefined);
-    if (made?.contentHash !== artifact.sha256) made = await this.#create(artifact, folder, store);
+    if (!made || !hasContent(made, artifact)) made = await this.#create(artifact, folder, store);
     await client.link(version, made.id);
     this.#put.set(made.id, { ...artifact, metadata: {} });
   }
@@ -96,7 +96,7 @@ export class SendingBackEnd implements RunBackEnd {
         if (!isThere(error)) throw error;
         // An answer was lost, an earlier load or another one at work made it; or two made the artifact at one instant.
         const found = await client.artifact(project, name, version);
-        if (found?.uri === uri && found.contentHash === sha256) return found;
+        if (found?.uri === uri && hasContent(found, artifact)) return found;
         if (attempt > 2) throw error;
         if (found) await client.deleteArtifact(found.id);
       }
@@ -108,7 +108,7 @@ export class SendingBackEnd implements RunBackEnd {
     const linked = new Map((await client.linked(project, version)).map((one) => [one.id, one]));
     return [...this.#put].flatMap(([id, artifact]) => {
       const found = linked.get(id);
-      if (found?.contentHash === artifact.sha256) return [];
+      if (found && hasContent(found, artifact)) return [];
       const words = found ? 'is another one at the server' : 'is not linked to the version';
       return [{ artifact, message: `The artifact '${artifact.artifact}', version '${artifact.version}', ${words}.` }];
     });
@@ -133,6 +133,11 @@ export class SendingBackEnd implements RunBackEnd {
   complete(): Promise<void> {
     return this.#context.complete(new Set(this.#put.keys()));
   }
+}
+
+/** Older servers don't keep the hash; the name of the version has one, too. */
+export function hasContent({ contentHash }: ArtifactVersion, { sha256 }: Pick<RunArtifact, 'sha256'>): boolean {
+  return contentHash === undefined || contentHash === sha256;
 }
 
 /** Whether the server's value is the one that was sent. */

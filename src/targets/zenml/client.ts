@@ -257,12 +257,13 @@ export class ZenmlClient {
     await this.#post('models', { project, name, description, tags, save_models_to_registry: false });
   }
 
-  /** The versions of a model that have one of these names, with all that they hold. */
+  /** The versions of a model that have one of these names, as the server's database tells names apart. */
   async versionsByName(project: string, model: string, names: readonly string[]): Promise<ModelVersion[]> {
     const query = { project, model, hydrate: 'true', name: oneOf(names) };
     const found = await Array.fromAsync(this.#list('model_versions', query), readVersion);
-    // A filter that a server doesn't know brings everything.
-    return found.filter(({ name, modelId }) => names.includes(name) && modelId === model);
+    // A filter that a server doesn't know brings everything; databases that don't tell case apart take more for the name.
+    const wanted = new Set(names.map((name) => name.toLowerCase()));
+    return found.filter(({ name, modelId }) => wanted.has(name.toLowerCase()) && modelId === model);
   }
 
   /** The versions of a model whose metadata have this text under this key. */
@@ -518,10 +519,13 @@ function detailOf(json: unknown): { kind: string; words: string } {
   return { kind: /^\w{1,60}$/.test(first) ? first : '', words: publicWords(rest.join(' ')) };
 }
 
+/** Keys and tokens of ZenML: one from the files of a login is known to nobody who masks secrets later. */
+const SECRET = /\bZEN(?:PRO)?KEY_[\w+/=-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
+
 /** The first lines of a server's message, without SQL and its parameters, which may hold anything. */
 function publicWords(message: string): string {
   const [head = ''] = message.split(/\[SQL|\[parameters|\((?:sqlite3|psycopg2?|pymysql|pyodbc|MySQLdb)\b/i);
-  const clean = head.replace(/\s+/g, ' ').trim();
+  const clean = head.replace(/\s+/g, ' ').replace(SECRET, '***').trim();
   return clean.length > 300 ? `${clean.slice(0, 300).toWellFormed()}…` : clean;
 }
 

@@ -10,7 +10,7 @@ import { absentFile, textDifference } from '../differences.ts';
 import type { CompareOptions, RunVerdict, TargetComparison, TargetDifference } from '../target.ts';
 import { Verdicts } from '../verdicts.ts';
 import { FORMS, type RunArtifact } from './artifacts.ts';
-import { artifactKey, isSame, type RunBackEnd } from './back-end.ts';
+import { artifactKey, hasContent, isSame, type RunBackEnd } from './back-end.ts';
 import { type Cards, merged } from './cards.ts';
 import type { ArtifactVersion, ModelVersion, ZenmlClient } from './client.ts';
 import { canonical } from './json.ts';
@@ -155,7 +155,7 @@ class ComparingBackEnd implements RunBackEnd {
       return { kind: 'different', what, message: `The target has another content: version ${other.version}.` };
     }
     this.#left.delete(key);
-    if (found.contentHash !== sha256) {
+    if (!hasContent(found, artifact)) {
       const message = 'The target has another content.';
       return { kind: 'different', what, message, expected: `sha256 ${sha256}`, found: `sha256 ${found.contentHash}` };
     }

@@ -40,6 +40,7 @@ import {
   findCopies,
   freeName,
   isOfThisMapping,
+  isSameName,
   loadingWords,
   type ModelPlace,
   markOf,
@@ -161,7 +162,7 @@ export class ZenmlTarget implements ComparableTarget {
     if (half) return { id: half.id, state: 'half' };
     const [other] = own;
     if (other) return { id: other.id, state: 'changed' };
-    const foreign = copies.find((copy) => copy.key === undefined && copy.name === versionName(run));
+    const foreign = copies.find((copy) => copy.key === undefined && isSameName(copy.name, versionName(run)));
     return foreign && { id: foreign.id, state: 'foreign' };
   }
 

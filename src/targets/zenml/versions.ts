@@ -104,10 +104,10 @@ export async function freeName(
 ): Promise<string> {
   const { own, other } = namesOf(run, prefix);
   const taken = (await client.versionsByName(project, model, [own, other])).filter(({ id }) => id !== self).map(copyOf);
-  const holder = taken.find(({ name }) => name === own);
+  const holder = taken.find(({ name }) => isSameName(name, own));
   if (!holder) return own;
   // Of another run: its name is the same where ZenML doesn't take all characters, or two projects share a model.
-  if (holder.key !== undefined && !taken.some(({ name }) => name === other)) return other;
+  if (holder.key !== undefined && !taken.some(({ name }) => isSameName(name, other))) return other;
   throw new ExporterError(
     'server',
     `A model version named '${own}' is there that another program or load made meanwhile.`,
@@ -115,4 +115,9 @@ export async function freeName(
       hint: 'Start the load again; or use --name-prefix.',
     },
   );
+}
+
+/** Whether names may be one to the server's database. */
+export function isSameName(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
 }
