@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { python } from '../counterparts/python.ts';
+import { readZenml } from '../counterparts/zenml-readback.ts';
 import { fileSeries, floats, histograms, sampleRun, scalars, strings, writeArchive } from '../helpers/archive-runs.ts';
 import { runCli } from '../helpers/cli.ts';
 import { archiveFolder, artifactsOf, Place, PROJECT, putFile } from './place.ts';
@@ -70,13 +71,19 @@ async function richArchive(folder: string, ...runIds: string[]): Promise<void> {
 
 test('the example of the README: models, versions, nested metadata, summaries, tags, artifacts', async (t) => {
   const folder = await archiveFolder(t);
-  await richArchive(folder, 'RUN-1', '42');
-  // As in the README, after `zenml login`: no option but where the archive is.
-  const command = ['load', '--loader', 'zenml', '--data-path', './data', '--files-path', './files'];
+  const exports = join(folder, 'exports');
+  await richArchive(exports, 'RUN-1', '42');
+  // Word by word that of the README, after `zenml login`.
+  const command = ['load', '--loader', 'zenml', '--data-path', './exports/data', '--files-path', './exports/files'];
   const { code, stderr } = await runCli(command, { cwd: folder, env: place.env });
   assert.equal(code, 0, stderr);
   assert.match(stderr, /2 loaded/);
-  await place.loadAll(folder, 'rich');
+  const { models } = await readZenml(place.login.folder, { prefix: 'neptune-export-ws-proj', load: false });
+  assert.deepEqual(
+    models.map(({ name, versions }) => [name, versions.length]),
+    [['neptune-export-ws-proj', 2]],
+  );
+  await place.loadAll(exports, 'rich');
   const model = await place.model('rich');
   assert.deepEqual(model.tags, ['neptune-import', 'neptune-project:ws/proj']);
   assert.equal(model.description, "Imported from Neptune project 'ws/proj'");
