@@ -30,6 +30,8 @@ export interface SendingContext {
   version: string;
   /** Artifact versions of this run that are there already, by `artifactKey`; none if it is new. */
   known: ReadonlyMap<string, ArtifactVersion>;
+  /** Nothing of the run was there before. */
+  isNew: boolean;
   /** Tags of artifacts. */
   tags: readonly string[];
   signal: AbortSignal;
@@ -117,7 +119,7 @@ export class SendingBackEnd implements RunBackEnd {
   async metadata(cards: Cards): Promise<string[]> {
     const { client, project, version } = this.#context;
     // A half run may have most of it.
-    const missing = await this.#differing(cards);
+    const missing = this.#context.isNew ? [...cards.keys()] : await this.#differing(cards);
     for (const part of parts(missing, cards)) await client.writeMetadata(project, version, part);
     return missing.length === 0 ? [] : this.#differing(cards);
   }

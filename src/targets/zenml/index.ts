@@ -173,12 +173,12 @@ export class ZenmlTarget implements ComparableTarget {
     const key = runKey(run, place.prefix);
     const mark = markOf(options);
     const { kept, replaced, isNew } = await this.#earlier(run, place, mark);
-    const end = (id: string, used: ReadonlySet<string> | undefined, known: readonly ArtifactVersion[]) =>
-      this.#end(run, { place, id, replaced, used, known, mark, signal: options.signal });
     // Also those of loads that ended before they could link them.
     const known = isNew ? [] : await client.artifactsByMetadata(place.project, RUN_KEY, key);
-    if (kept?.loaded === mark) return alreadyWhole(kept.id, () => end(kept.id, undefined, known));
-    const id = kept?.id ?? (await this.#create(run, place, mark, replaced.length > 0));
+    const state = { place, replaced, known, mark, signal: options.signal };
+    if (kept?.loaded === mark)
+      return alreadyWhole(kept.id, () => this.#end(run, { ...state, ...kept, used: undefined }));
+    const { id, name } = kept ?? (await this.#create(run, place, mark, replaced.length > 0));
     await client.writeMetadata(place.project, id, firstCards(run, key, mark, options.parent));
     const alterations = new AlterationList();
     descriptionOf(run, alterations);
@@ -189,9 +189,10 @@ export class ZenmlTarget implements ComparableTarget {
       project: place.project,
       version: id,
       known: new Map(known.map((one) => [artifactKey(one.artifact, one.version), one])),
+      isNew,
       tags: [IMPORT_TAG],
       signal: options.signal,
-      complete: (used) => end(id, used, known),
+      complete: (used) => this.#end(run, { ...state, id, name, used }),
     });
     return new ZenmlRun(id, {
       backEnd,
@@ -427,20 +428,25 @@ export class ZenmlTarget implements ComparableTarget {
     return { kept, replaced, isNew: own.length === 0 };
   }
 
-  /** Makes the version: under its own name, or beside the one that it is to replace. @returns its id */
-  async #create(run: RunInfo, place: ModelPlace, mark: string, isReplacing: boolean): Promise<string> {
+  /** Makes the version: under its own name, or beside the one that it is to replace. */
+  async #create(
+    run: RunInfo,
+    place: ModelPlace,
+    mark: string,
+    isReplacing: boolean,
+  ): Promise<{ id: string; name: string }> {
     const { client, project, model, prefix } = place;
     const key = runKey(run, prefix);
     const name = isReplacing ? namesOf(run, prefix).loading : await freeName(run, place);
     const description = loadingWords(key, mark);
     try {
-      return (await client.createVersion(project, model, { name, description, tags: [HALF_TAG] })).id;
+      return await client.createVersion(project, model, { name, description, tags: [HALF_TAG] });
     } catch (error) {
       if (!isThere(error)) throw error;
     }
     // An answer was lost, or another load was faster: of this content it goes on with the same version.
     const same = (await findCopies(run, place, false)).find((copy) => copy.name === name);
-    if (same?.key === key && same.loading === mark && same.loaded === undefined) return same.id;
+    if (same?.key === key && same.loading === mark && same.loaded === undefined) return same;
     throw new ExporterError('server', 'Another load makes this run at the same time.', {
       hint: 'Start this load again when the other one has ended: it finds what is missing.',
     });
@@ -452,6 +458,8 @@ export class ZenmlTarget implements ComparableTarget {
     state: {
       place: ModelPlace;
       id: string;
+      /** As it is now. */
+      name: string;
       replaced: readonly Copy[];
       /** Ids of the artifact versions that the run has; those that it is linked to if it was whole before. */
       used: ReadonlySet<string> | undefined;
@@ -466,8 +474,9 @@ export class ZenmlTarget implements ComparableTarget {
     for (const old of replaced) await client.deleteVersion(old.id);
     for (const old of known) if (!used.has(old.id)) await this.#removeArtifact(old, client, signal);
     const silent = new AlterationList();
+    const isWaiting = state.name === namesOf(run, place.prefix).loading;
     await client.updateVersion(id, {
-      name: await freeName(run, place, id),
+      name: isWaiting ? await freeName(run, place, id) : state.name,
       description: descriptionOf(run, silent),
       addTags: tagsOf(run, silent),
       removeTags: [HALF_TAG],

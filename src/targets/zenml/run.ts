@@ -307,11 +307,11 @@ export class ZenmlRun implements TargetRun {
     const whole: RunArtifact = { ...content, artifact, version, kind, metadata, ...(origin ? { origin } : {}) };
     const task = backEnd
       .put(whole)
+      .then(() => (content.isTemporary ? rm(content.file, { force: true }) : undefined))
       .catch((error: unknown) => {
         if (isOfOneFile(error)) this.failures.push(failureOf(error, origin ?? {}));
         else this.#failure ??= { error };
       })
-      .then(() => (content.isTemporary ? rm(content.file, { force: true }) : undefined))
       .finally(() => this.#pending.delete(task));
     this.#pending.add(task);
     return { artifact, version };
