@@ -6,6 +6,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import os
 import pathlib
@@ -17,6 +18,9 @@ import tempfile
 SCRATCH = os.path.join(os.getcwd(), "scratch")
 os.makedirs(SCRATCH, exist_ok=True)
 os.environ["TMPDIR"] = tempfile.tempdir = SCRATCH
+
+# Without Google's own credentials it warns of each file that it opens.
+logging.getLogger("gcsfs").setLevel(logging.ERROR)
 
 TEXT_LIMIT = 200_000
 ENVIRONMENT = dict(os.environ)
