@@ -166,7 +166,7 @@ def answer(question):
     }
 
 
-# What libraries print must not get between the answers.
+# What libraries print must not get between the answers; some also replace print().
 out, sys.stdout = sys.stdout, sys.stderr
 for line in sys.stdin:
     try:
@@ -175,4 +175,5 @@ for line in sys.stdin:
         text = json.dumps({"error": repr(error)})
     shutil.rmtree(SCRATCH)
     os.mkdir(SCRATCH)
-    print(text, file=out, flush=True)
+    out.write(f"{text}\n")
+    out.flush()

@@ -204,6 +204,7 @@ async function checkObjectStore(
   await store.write(`${name}/custom_artifacts/file/one/file_data`, CONTENT);
   await addArtifact(version, { artifact_name: name, uri, artifact_store_id: artifactStore.id, ...PATH });
   const [found] = await readOne(name, { stack: stack.id, environment });
+  assert.deepEqual([found!.name, found!.uri], [name, uri]);
   assert.deepEqual(found!.loaded, { kind: 'file', name: 'file_data', size: 4, sha256: SHA256 });
 }
 
