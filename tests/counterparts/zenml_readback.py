@@ -6,6 +6,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import os
 import pathlib
@@ -17,6 +18,9 @@ import tempfile
 SCRATCH = os.path.join(os.getcwd(), "scratch")
 os.makedirs(SCRATCH, exist_ok=True)
 os.environ["TMPDIR"] = tempfile.tempdir = SCRATCH
+
+# Without Google's own credentials it warns of each file that it opens.
+logging.getLogger("gcsfs").setLevel(logging.ERROR)
 
 TEXT_LIMIT = 200_000
 ENVIRONMENT = dict(os.environ)
@@ -162,7 +166,7 @@ def answer(question):
     }
 
 
-# What libraries print must not get between the answers.
+# What libraries print must not get between the answers; some also replace print().
 out, sys.stdout = sys.stdout, sys.stderr
 for line in sys.stdin:
     try:
@@ -171,4 +175,5 @@ for line in sys.stdin:
         text = json.dumps({"error": repr(error)})
     shutil.rmtree(SCRATCH)
     os.mkdir(SCRATCH)
-    print(text, file=out, flush=True)
+    out.write(f"{text}\n")
+    out.flush()

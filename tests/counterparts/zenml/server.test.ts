@@ -1,6 +1,7 @@
 // The real server, its real client, and what a loader by plain REST has to write for that client.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -161,9 +162,13 @@ test('files in the local store are loaded by the client', async () => {
   await add('text', 'data.json', '"a text"', builtIn('BuiltInMaterializer', 'str'));
   await add('bytes', 'data.txt', CONTENT, builtIn('BytesMaterializer', 'bytes'));
   await add('dict', 'data.json', '{"a":[9007199254740993,null]}', builtIn('BuiltInContainerMaterializer', 'dict'));
+  await mkdir(join(root, 'packed', 'sub'), { recursive: true });
+  await writeFile(join(root, 'packed', 'sub', 'a ü.txt'), CONTENT);
+  const packed = execFileSync('tar', ['-czf', '-', '-C', join(root, 'packed'), 'sub']);
+  await add('folder', 'data.tar.gz', packed, PATH);
   await add('missing', 'other', CONTENT, PATH);
 
-  const [file, text, bytes, dict, missing] = await readOne('local');
+  const [file, text, bytes, dict, folder, missing] = await readOne('local');
   const { id, loaded, ...rest } = file!;
   assert.ok(id);
   assert.deepEqual(loaded, { kind: 'file', name: 'file_data', size: 4, sha256: SHA256 });
@@ -184,6 +189,7 @@ test('files in the local store are loaded by the client', async () => {
   assert.deepEqual(text!.loaded, { kind: 'str', value: 'a text' });
   assert.deepEqual(bytes!.loaded, { kind: 'bytes', size: 4, sha256: SHA256 });
   assert.deepEqual(dict!.loaded, { kind: 'dict', value: { a: [2n ** 53n + 1n, null] } });
+  assert.deepEqual(folder!.loaded, { kind: 'folder', files: { 'sub/a ü.txt': { size: 4, sha256: SHA256 } } });
   assert.equal(missing!.loaded!.kind, 'error');
 });
 
@@ -198,6 +204,7 @@ async function checkObjectStore(
   await store.write(`${name}/custom_artifacts/file/one/file_data`, CONTENT);
   await addArtifact(version, { artifact_name: name, uri, artifact_store_id: artifactStore.id, ...PATH });
   const [found] = await readOne(name, { stack: stack.id, environment });
+  assert.deepEqual([found!.name, found!.uri], [name, uri]);
   assert.deepEqual(found!.loaded, { kind: 'file', name: 'file_data', size: 4, sha256: SHA256 });
 }
 
