@@ -152,6 +152,22 @@ test('a store that nobody answers for ends the load', async (t) => {
   await assert.rejects(place.load(folder, 'dead', {}, { env }), { code: 'network', message: /S3 can't be reached/ });
 });
 
+test('a local store of a server elsewhere is used, and who loads is told where the files are', async (t) => {
+  const folder = await archive(t);
+  const { port } = new URL(place.server.url);
+  // The same server by a name that doesn't look like this machine.
+  const env = { ...place.env, ZENML_STORE_URL: `http://[::ffff:127.0.0.1]:${port}` };
+  const { result, warnings } = await place.load(
+    folder,
+    'elsewhere',
+    {},
+    { env: { ...env, ZENML_STORE_API_KEY: place.server.apiKey } },
+  );
+  assert.equal(result.loaded, 1);
+  assert.match(warnings.join(), /artifact store is local: files go to .*local_stores.* on this machine only/);
+  assert.deepEqual((await place.load(folder, 'near')).warnings, []);
+});
+
 test('a load into a local store loads no client of a cloud', async (t) => {
   const folder = await archive(t);
   const hooks = join(folder, 'hooks.mjs');

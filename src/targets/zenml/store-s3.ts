@@ -18,7 +18,7 @@ import {
 type Sdk = typeof import('@aws-sdk/client-s3');
 
 /** Bytes of a piece: smaller files go in one request. */
-const PART = 16 * 1024 * 1024;
+const PART = 8 * 1024 * 1024;
 /** S3 takes 10,000. */
 const MOST_PARTS = 9000;
 const ATTEMPTS = 5;
@@ -28,12 +28,15 @@ export class S3Store implements ArtifactStore {
   readonly root: string;
   readonly #sdk: Sdk;
   readonly #client: S3Client;
+  /** What the configuration adds to every upload, such as an ACL or encryption. */
+  readonly #extra: StoreSettings;
 
-  private constructor(id: string, root: string, sdk: Sdk, client: S3Client) {
+  private constructor(id: string, root: string, sdk: Sdk, client: S3Client, extra: StoreSettings) {
     this.id = id;
     this.root = root;
     this.#sdk = sdk;
     this.#client = client;
+    this.#extra = extra;
   }
 
   /**
@@ -66,7 +69,7 @@ export class S3Store implements ArtifactStore {
         ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } }
         : {}),
     });
-    return new S3Store(id, root, sdk, client);
+    return new S3Store(id, root, sdk, client, objectOf(settings, 's3_additional_kwargs'));
   }
 
   async put(uri: string, file: string, bytes: number, signal: AbortSignal): Promise<void> {
@@ -83,9 +86,12 @@ export class S3Store implements ArtifactStore {
       if (bytes <= PART) {
         const Body = await piece(0, bytes);
         await this.#asking(`the upload to ${uri}`, signal, (abortSignal) =>
-          this.#client.send(new this.#sdk.PutObjectCommand({ Bucket, Key, Body, ContentLength: Body.length }), {
-            abortSignal,
-          }),
+          this.#client.send(
+            new this.#sdk.PutObjectCommand({ ...this.#extra, Bucket, Key, Body, ContentLength: Body.length }),
+            {
+              abortSignal,
+            },
+          ),
         );
         return;
       }
@@ -106,7 +112,7 @@ export class S3Store implements ArtifactStore {
     const { CreateMultipartUploadCommand, UploadPartCommand, CompleteMultipartUploadCommand } = this.#sdk;
     const length = Math.max(PART, Math.ceil(bytes / MOST_PARTS));
     const { UploadId } = await this.#asking(what, signal, (abortSignal) =>
-      this.#client.send(new CreateMultipartUploadCommand(place), { abortSignal }),
+      this.#client.send(new CreateMultipartUploadCommand({ ...this.#extra, ...place }), { abortSignal }),
     );
     try {
       const Parts: { PartNumber: number; ETag: string | undefined }[] = [];
