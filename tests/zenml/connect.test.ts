@@ -92,6 +92,11 @@ test('what the server does not allow is told in its words, and nothing is tried 
       '{"detail":["IllegalOperationError","Insufficient permissions to create this."]}',
       /does not allow POST models: Insufficient/,
     ],
+    [
+      400,
+      '{"detail":"ZENKEY_c2VjcmV0 is no key, nor is eyJhbGci.eyJzdWIi.c2ln"}',
+      /: \*\*\* is no key, nor is \*\*\*$/,
+    ],
     [422, '["ValueError","bad body"]', /refused POST models \(HTTP 422\): bad body/],
     [413, '', /takes no requests as large/],
     [400, '<html>Bad gateway page</html>', /answers POST models with HTTP 400, not as ZenML does/],

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
@@ -327,4 +327,50 @@ test('a changed run is replaced: files that are the same stay, others go from se
   const gone = before.get('neptune-changing')![0]!;
   await assert.rejects(readFile(join(gone.uri, 'file_data')), { code: 'ENOENT' });
   await assert.rejects(place.server.call('GET', `/artifact_versions/${gone.id}`), /404/);
+});
+
+test('a half run is gone on with: what is stored is not stored again; another content takes its place', async (t) => {
+  const folder = await archiveFolder(t);
+  await putFile(folder, 'a.bin', 'a');
+  const withFiles = (value: bigint) =>
+    sampleRun(PROJECT, 'r', [
+      scalars([{ path: `p${value}`, type: 'int', value }]),
+      {
+        kind: 'files',
+        rows: [
+          { path: 'a', type: 'file', file: 'a.bin' },
+          { path: 'late', type: 'file', file: 'late.bin' },
+        ],
+      },
+    ]);
+  await writeArchive(join(folder, 'data'), [withFiles(1n)]);
+  const first = await place.load(folder, 'half');
+  assert.deepEqual([first.result.partial, first.failures[0]?.failure.code], [1, 'not_found']);
+  const half = await place.version('half', 'r');
+  assert.deepEqual(half.tags, ['neptune-import:incomplete']);
+  assert.match(half.description ?? '', /^Being loaded by neptune-exporter: this version is not whole yet/);
+  const [stored] = artifactsOf(half).get('neptune-a')!;
+  const { mtimeMs } = await stat(join(stored!.uri, 'file_data'));
+
+  await putFile(folder, 'late.bin', 'late');
+  assert.equal((await place.loadAll(folder, 'half')).completed, 1);
+  const whole = await place.version('half', 'r');
+  assert.equal(whole.id, half.id);
+  assert.equal(artifactsOf(whole).get('neptune-a')![0]!.id, stored!.id);
+  assert.equal((await stat(join(stored!.uri, 'file_data'))).mtimeMs, mtimeMs, 'not stored again');
+  assert.equal(artifactsOf(whole).get('neptune_export-attributes')?.length, 1, 'the list of the first load is gone');
+
+  // A half run of another content: nothing of it stays in the metadata.
+  await rm(join(folder, 'files'), { recursive: true });
+  await putFile(folder, 'a.bin', 'a');
+  await writeArchive(join(folder, 'data'), [withFiles(2n)]);
+  await place.load(folder, 'half');
+  await putFile(folder, 'late.bin', 'late');
+  await writeArchive(join(folder, 'data'), [withFiles(3n)]);
+  assert.equal((await place.loadAll(folder, 'half')).completed, 1);
+  const { versions } = await place.model('half');
+  assert.deepEqual(
+    versions.map(({ name, metadata }) => [name, metadata.p1, metadata.p2, metadata.p3]),
+    [['r', undefined, undefined, 3]],
+  );
 });

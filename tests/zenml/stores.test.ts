@@ -120,6 +120,16 @@ for (const way of ['reference', 'secret', 'connector', 'role'] satisfies S3Way[]
   });
 }
 
+test('a run whose files are in another store than the active one is told as that', async (t) => {
+  const { stack } = await createS3Stack(place.server, 's3-other', s3, 'configuration');
+  const folder = await archive(t, 'x');
+  await place.loadAll(folder, 'other', {}, { env: { ...place.env, ZENML_ACTIVE_STACK_ID: stack.id } });
+  assert.equal((await place.loadAll(folder, 'other')).skipped, 1);
+  const { problems } = await place.compare(folder, 'other');
+  assert.ok(problems.length >= 4);
+  for (const { message } of problems) assert.match(message, /in another artifact store than the active one/);
+});
+
 test('Azure, a connection string in the secret', async (t) => {
   const name = 'azure-string';
   await throughStack(t, name, azure, await createAzureStack(place.server, name, azure, 'connection-string'));

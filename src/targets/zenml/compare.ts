@@ -150,6 +150,7 @@ class ComparingBackEnd implements RunBackEnd {
       const other = [...this.#left.values()].find((one) => one.artifact === name && one.version.startsWith(stem));
       if (!other) return absentFile(`${name}, version ${version}`);
       this.#left.delete(artifactKey(other.artifact, other.version));
+      if (other.storeId !== store.id) return elsewhere(what);
       // Another version of this program may say the same of an alteration in other words.
       if (name === ALTERATIONS_ARTIFACT) return undefined;
       return { kind: 'different', what, message: `The target has another content: version ${other.version}.` };
@@ -159,9 +160,7 @@ class ComparingBackEnd implements RunBackEnd {
       const message = 'The target has another content.';
       return { kind: 'different', what, message, expected: `sha256 ${sha256}`, found: `sha256 ${found.contentHash}` };
     }
-    if (found.storeId !== store.id) {
-      return { kind: 'different', what, message: 'It is not in the active artifact store, and could not be read.' };
-    }
+    if (found.storeId !== store.id) return elsewhere(what);
     return this.#content(artifact, `${found.uri}/${FORMS[artifact.kind].file}`, what);
   }
 
@@ -224,6 +223,10 @@ class ComparingBackEnd implements RunBackEnd {
 
   /** Compared by itself, see `#compareMade`. */
   async complete(): Promise<void> {}
+}
+
+function elsewhere(what: string): TargetDifference {
+  return { kind: 'different', what, message: 'It is in another artifact store than the active one, and was not read.' };
 }
 
 /** The values in nested objects by their paths, as texts. */
