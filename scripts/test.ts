@@ -5,6 +5,7 @@ import { glob } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { azurite } from '../tests/counterparts/azurite.ts';
 import { PYTHON_ENVIRONMENTS, python } from '../tests/counterparts/python.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -27,11 +28,13 @@ async function testFiles(args: string[]): Promise<string[]> {
 }
 
 /** Made before the tests, since two test files making the same one would be in each other's way. */
-async function preparePython(): Promise<void> {
+async function prepareCounterparts(): Promise<void> {
   for (const name of PYTHON_ENVIRONMENTS) {
     console.log(`Python environment ${name} (its first making takes some minutes)`);
     await python(name);
   }
+  console.log('Azurite');
+  await azurite();
 }
 
 function runFiles(files: string[]): Promise<Tally> {
@@ -69,7 +72,7 @@ if (!prepareProject()) {
   console.log('0 passed, 1 failed');
   process.exit(1);
 }
-await preparePython();
+await prepareCounterparts();
 const files = await testFiles(process.argv.slice(2));
 const { passed, failed, complaints } = await runFiles(files);
 for (const complaint of complaints) console.log(`not good: ${complaint}`);

@@ -59,6 +59,8 @@ export interface TargetDesign {
   colliding: readonly [string, string];
   /** The longest single value that is kept as it is, in code points. */
   longestText: number;
+  /** Steps stay Neptune's own: the multiplier changes nothing. */
+  keepsSteps?: boolean;
 }
 
 export interface ConnectOptions {

@@ -1,10 +1,9 @@
 // What MLflow's own Python client reads back, typed.
 
-import { execFile, spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { type Ask, startLineServer } from './line-server.ts';
 import { python } from './python.ts';
 
 const run = promisify(execFile);
@@ -52,7 +51,7 @@ export async function readBack(
   const args = [uri, prefix, ...(artifacts ? ['--artifacts'] : [])];
   if (cwd === undefined && /^https?:/.test(uri)) {
     reader ??= startReader();
-    return (await reader)(args);
+    return (JSON.parse(await (await reader)(args)) as { answer: ReadExperiment[] }).answer;
   }
   const { stdout } = await run(await python('mlflow'), [SCRIPT, ...args], {
     maxBuffer: 1 << 30,
@@ -61,36 +60,9 @@ export async function readBack(
   return JSON.parse(stdout) as ReadExperiment[];
 }
 
-type Reader = (args: string[]) => Promise<ReadExperiment[]>;
-let reader: Promise<Reader> | undefined;
+let reader: Promise<Ask> | undefined;
 
-/** One Python for all that a test file reads: importing MLflow takes seconds. It ends with the test's process. */
-async function startReader(): Promise<Reader> {
-  const child = spawn(await python('mlflow'), [SCRIPT, '--serve'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const sockets = [child.stdin, child.stdout] as unknown as Socket[];
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
-  child.unref();
-  for (const socket of sockets) socket.unref();
-  return async (args) => {
-    // Nothing but a question under way keeps the process of the tests alive.
-    if (waiting++ === 0) for (const socket of sockets) socket.ref();
-    const before = last;
-    const asked = (async () => {
-      await before.catch(() => undefined);
-      child.stdin.write(`${JSON.stringify(args)}\n`);
-      const { value, done } = await answers.next();
-      if (done) throw new Error('the process that reads MLflow back has ended');
-      const answer = JSON.parse(value) as ReadExperiment[] | { error: string };
-      if ('error' in answer) throw new Error(answer.error);
-      return answer;
-    })();
-    last = asked;
-    try {
-      return await asked;
-    } finally {
-      if (--waiting === 0) for (const socket of sockets) socket.unref();
-    }
-  };
+/** One Python for all that a test file reads: importing MLflow takes seconds. */
+async function startReader(): Promise<Ask> {
+  return startLineServer(await python('mlflow'), [SCRIPT, '--serve']);
 }

@@ -1,7 +1,7 @@
 # Reads everything that MLflow's own client sees of the experiments of a prefix, as exact JSON on standard output.
 #
 # usage: mlflow_readback.py TRACKING_URI NAME_PREFIX [--artifacts]
-#        mlflow_readback.py --serve      a JSON array of these arguments a line, and an answer a line
+#        mlflow_readback.py --serve      a JSON array of these arguments a line, and an `{"answer": …}` a line
 #
 # Steps, times and values are in Python's repr, so that NaN, int64 and every double arrive as they are. With --artifacts
 # all files are downloaded through the client, each given with its size, SHA-256 and, if it is short, its text.
@@ -95,7 +95,7 @@ def read(uri, prefix, with_artifacts):
 
 def answer(arguments):
     uri, prefix = arguments[:2]
-    return json.dumps(read(uri, prefix, "--artifacts" in arguments))
+    return read(uri, prefix, "--artifacts" in arguments)
 
 
 def serve():
@@ -103,7 +103,7 @@ def serve():
     out, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         try:
-            text = answer(json.loads(line))
+            text = json.dumps({"answer": answer(json.loads(line))})
         except Exception as error:
             text = json.dumps({"error": repr(error)})
         print(text, file=out, flush=True)
@@ -112,4 +112,4 @@ def serve():
 if sys.argv[1:] == ["--serve"]:
     serve()
 else:
-    print(answer(sys.argv[1:]))
+    print(json.dumps(answer(sys.argv[1:])))

@@ -11,8 +11,16 @@ const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Environments by the name of their requirements file. `neptune3` also has pyarrow and duckdb. */
-export type PythonEnvironment = 'neptune2' | 'neptune3' | 'mlflow' | 'wandb' | 'comet';
-export const PYTHON_ENVIRONMENTS: PythonEnvironment[] = ['neptune2', 'neptune3', 'mlflow', 'wandb', 'comet'];
+export const PYTHON_ENVIRONMENTS = [
+  'neptune2',
+  'neptune3',
+  'mlflow',
+  'wandb',
+  'comet',
+  'zenml',
+  'object-stores',
+] as const;
+export type PythonEnvironment = (typeof PYTHON_ENVIRONMENTS)[number];
 
 /** Folder of an environment; its name changes with the pinned versions. */
 async function folderOf(name: PythonEnvironment): Promise<{ folder: string; requirements: string }> {

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { exactJson } from './exact-json.ts';
 import { python } from './python.ts';
 import { type Ask, startReader } from './python-reader.ts';
 
@@ -125,7 +126,7 @@ export async function readWandb(
   reader ??= startReader('wandb', SCRIPT, (folder) => wandbEnvironment(NO_SERVER, folder));
   const project: ReadWandbProject = { runs: [], collections: {} };
   await (await reader)({ url: server.url, api_key: server.apiKey, path, ...options }, (text) => {
-    const line = exactJson(text);
+    const line = exactJson(text) as Line;
     if (line.kind === 'error') throw new Error(`wandb_readback.py: ${line.text}`);
     return take(project, line);
   });
@@ -160,17 +161,4 @@ function take(project: ReadWandbProject, line: Line): boolean {
     project.collections[name as string] = collection as unknown as ReadWandbProject['collections'][string];
   }
   return kind === 'end';
-}
-
-type Reviver = (key: string, value: unknown) => unknown;
-
-/** JSON whose whole numbers stay whole. */
-function exactJson(text: string): Line {
-  // Going through each value takes ten times as long, so only where it is needed.
-  if (!/[:,[]-?\d{16,}[,\]}]/.test(text)) return JSON.parse(text) as Line;
-  const revive = (_: string, value: unknown, { source }: { source?: string }) =>
-    typeof value === 'number' && source !== undefined && /^-?\d+$/.test(source) && !Number.isSafeInteger(value)
-      ? BigInt(source)
-      : value;
-  return JSON.parse(text, revive as Reviver) as Line;
 }

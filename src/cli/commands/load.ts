@@ -45,6 +45,7 @@ const EXAMPLES = [
     'Into Comet; the key is in COMET_API_KEY or ~/.comet.config',
     'neptune-exporter load --loader comet --comet-workspace "my-team"',
   ],
+  ['Into ZenML, as `zenml login` left it', 'neptune-exporter load --loader zenml'],
   ['Only two runs', 'neptune-exporter load --loader mlflow -r "RUN-123" -r "RUN-456"'],
   ['Steps with three decimals become whole numbers', 'neptune-exporter load --loader mlflow --step-multiplier 1000'],
   ['As exact as the steps are', 'neptune-exporter load --loader mlflow --step-multiplier auto'],
