@@ -106,6 +106,13 @@ export async function freeName(
   const taken = (await client.versionsByName(project, model, [own, other])).filter(({ id }) => id !== self).map(copyOf);
   const holder = taken.find(({ name }) => isSameName(name, own));
   if (!holder) return own;
+  if (holder.key === runKey(run, prefix)) {
+    // Another load was faster with this very run: whoever makes a version is told so by the server, and goes on with that one.
+    if (self === undefined) return own;
+    throw new ExporterError('server', 'Another load makes this run at the same time.', {
+      hint: 'Start this load again when the other one has ended.',
+    });
+  }
   // Of another run: its name is the same where ZenML doesn't take all characters, or two projects share a model.
   if (holder.key !== undefined && !taken.some(({ name }) => isSameName(name, other))) return other;
   throw new ExporterError(
