@@ -117,11 +117,12 @@ export class CometTarget implements ComparableTarget {
     this.#settings = readSettings({ options: { apiKey, workspace }, env, cwd, home });
     this.#workspace = this.#settings.workspace;
     this.#logger = options.logger ?? silentLogger;
-    const { retryBudgetMs } = this.#settings;
+    const { retryBudgetMs, headers } = this.#settings;
     this.#http = new HttpClient({
       userAgent: options.userAgent ?? 'neptune-exporter',
       concurrency: options.requests ?? REQUESTS,
       retryAfter: waitAsked,
+      credentials: Object.keys(headers),
       retry: { maxRetryAfterMs: LONGEST_WAIT_MS, ...(retryBudgetMs === undefined ? {} : { budgetMs: retryBudgetMs }) },
       logger: this.#logger,
       ...(options.signal ? { signal: options.signal } : {}),
