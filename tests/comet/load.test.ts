@@ -379,6 +379,40 @@ test('content that comes back makes a new experiment; what was replaced stays pu
   );
 });
 
+test('an experiment that is replaced, but not put away yet, is put away by the next load', async (t) => {
+  const { bench, server, experiments } = await cometBench(t);
+  const write = (value: number) => writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(3, value))])]);
+  await write(1);
+  assert.deepEqual(await bench.counts(), { runs: 1, loaded: 1 });
+  await write(2);
+  // As after a kill between these two calls.
+  server.replaceFaults([{ operation: 'GET write/experiment/archive', kind: 'status', status: 400 }]);
+  assert.deepEqual(await bench.counts(), { runs: 1, failed: 1 });
+  assert.deepEqual(await bench.counts(), { runs: 1, completed: 1 });
+  assert.deepEqual(
+    server.experiments().map(({ archived, others }) => [archived, 'neptune_exporter.replaced' in others]),
+    [
+      [true, true],
+      [false, false],
+    ],
+  );
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+  // Somebody deletes the one and restores the other: what was replaced is not taken for a load of this content.
+  await write(1);
+  const { key } = experiments().get('r')!;
+  const [old] = server.experiments();
+  const headers = { authorization: server.apiKey };
+  for (const [what, which] of [
+    ['delete', key],
+    ['restore', old!.key],
+  ]) {
+    await fetch(`${server.url}/api/rest/v2/write/experiment/${what}?experimentKey=${which}`, { headers });
+  }
+  assert.deepEqual(await bench.counts(), { runs: 1, completed: 1 });
+  assert.equal(experiments().get('r')?.key, `${old!.key.slice(0, -2)}01`);
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+});
+
 test('answers that are lost again and again double nothing, in series that are sampled, too', async (t) => {
   const { bench, server, experiments } = await cometBench(t);
   await writeArchive(bench.data, [

@@ -163,13 +163,16 @@ export class CometTarget implements ComparableTarget {
     const known = await this.#experiments(run);
     const copies = await known.copies(keyStem(run, this.#options.namePrefix));
     const own = copies.filter(({ isGivenUp }) => !isGivenUp);
-    const loaded = own.find((one) => contentMark(one.loaded) === markOf(content));
+    const live = own.filter(({ isReplaced }) => !isReplaced);
+    const loaded = live.find((one) => contentMark(one.loaded) === markOf(content));
     // More than one: the load that was to replace the others did not get to its end.
     if (loaded && own.length === 1) return { id: loaded.key, state: 'whole' };
-    const half = loaded ?? own.find((one) => one.loaded === undefined);
+    const half = loaded ?? live.find((one) => one.loaded === undefined);
     if (half) return { id: half.key, state: 'half' };
-    const [other] = own;
+    const [other] = live;
     if (other) return { id: other.key, state: hasContent(other.loaded, content) ? 'rescaled' : 'changed' };
+    const [left] = own;
+    if (left) return { id: left.key, state: 'half' };
     const foreign = known.foreign(experimentName(run));
     return foreign === undefined ? undefined : { id: foreign, state: 'foreign' };
   }
@@ -309,8 +312,9 @@ export class CometTarget implements ComparableTarget {
     const copies = await Promise.all(listed.map((copy) => readCopy(client, copy)));
     const same = copies.filter(({ key }) => key.startsWith(content));
     const own = copies.filter(({ isGivenUp }) => !isGivenUp);
+    const live = own.filter(({ isReplaced }) => !isReplaced);
     const kept =
-      own.find(({ loaded }) => isWholeMark(loaded, options)) ?? own.find(({ key }) => key.startsWith(content));
+      live.find(({ loaded }) => isWholeMark(loaded, options)) ?? live.find(({ key }) => key.startsWith(content));
     const replaced: Copy[] = [];
     for (const copy of own) {
       if (copy === kept) continue;
