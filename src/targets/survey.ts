@@ -5,7 +5,7 @@ import { type Batch, type Histogram, rowCount, type SeriesBatch } from '../model
 import { int64At, words } from '../model/int64.ts';
 import { StepFacts } from './step-facts.ts';
 import { codePoints } from './text.ts';
-import { timeText } from './values.ts';
+import { listJson, timeText } from './values.ts';
 
 /** Counts over the rows of one attribute. What a type can't have stays 0. */
 export interface AttributeSurvey {
@@ -29,6 +29,8 @@ export interface AttributeSurvey {
   awkwardTexts: number;
   /** Of single values and points: the longest text, in code points; of a string set the length of all. */
   longestText: number;
+  /** Of string sets: the longest as a list in JSON, in code points. */
+  longestList: number;
   /** The largest of them, in bytes of its JSON, or an upper bound. */
   largestText: number;
   /** Texts with a NUL or half a surrogate pair, which many services can't store. */
@@ -71,7 +73,10 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
       else if (row.type === 'float') surveyFloat(entry, row.value);
       else if (row.type === 'datetime') entry.oddTimes += timeText(row.value, ' ') === undefined ? 1 : 0;
       else if (row.type === 'string') surveyText(entry, row.value);
-      else if (row.type === 'string_set') surveyText(entry, row.value.join());
+      else if (row.type === 'string_set') {
+        surveyText(entry, row.value.join());
+        entry.longestList = Math.max(entry.longestList, codePoints(listJson(row.value)));
+      }
     }
     return;
   }
@@ -151,6 +156,7 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       negativeZeros: 0,
       awkwardTexts: 0,
       longestText: 0,
+      longestList: 0,
       largestText: 0,
       unstorableTexts: 0,
       mostBins: 0,

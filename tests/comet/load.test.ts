@@ -257,6 +257,36 @@ test('what Comet samples down, or cuts, is also kept whole, and told before and 
   assert.deepEqual(told(list.alterations.map(({ path, ...rest }) => ({ attributePath: path, ...rest }))), expected);
 });
 
+test('string sets, and times beyond all calendars, are told before as after', async (t) => {
+  const { bench, experiments } = await cometBench(t);
+  const elements = Array.from({ length: 300 }, (_, i) => String(i % 10));
+  await writeArchive(bench.data, [
+    sampleRun(PROJECT, 'r', [
+      scalars([
+        { path: 'nul', type: 'string_set', value: ['a\0b', 'c'] },
+        // 599 characters joined, 1,500 as a list.
+        { path: 'short', type: 'string_set', value: elements },
+        { path: 'both', type: 'string', value: `\0${'x'.repeat(1200)}` },
+        { path: 'when', type: 'datetime', value: 9n * 10n ** 18n },
+      ]),
+    ]),
+  ]);
+  const told = (codes: { code: string; attributePath?: string }[]) =>
+    codes.flatMap(({ code, attributePath }) => (code === 'renamed' ? [] : [`${code} ${attributePath}`])).sort();
+  const expected = ['datetime_as_number when', 'value_not_text nul', 'value_too_long both', 'value_too_long short'];
+  assert.deepEqual(told((await bench.plan()).runs[0]!.alterations), expected);
+  assert.deepEqual((await bench.load()).failures, []);
+  const run = experiments().get('r')!;
+  const list = JSON.parse(assetsOf(run, 'neptune_exporter/alterations.json')[0]!.bytes.toString()) as {
+    alterations: { code: string; path: string }[];
+  };
+  assert.deepEqual(told(list.alterations.map(({ code, path }) => ({ code, attributePath: path }))), expected);
+  assert.ok(!Object.values(run.params).flat().join().includes('\0'), 'no NUL is sent');
+  const whole = run.assets.find(({ name }) => name.startsWith('neptune_exporter/values/nul-'))!;
+  assert.deepEqual(JSON.parse(whole.bytes.toString()), ['a\0b', 'c']);
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+});
+
 /** Two images of a series, two histograms, and a file. */
 async function loadLimited(t: Parameters<typeof cometBench>[0], options: CometServerOptions) {
   const { bench, experiments, server } = await cometBench(t, options);

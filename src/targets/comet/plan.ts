@@ -96,12 +96,15 @@ export function foreseeSteps(list: AlterationList, { survey, stepMultiplier, col
 /** Adds what single values go through that Comet can't hold; a load sees these itself when they come. */
 export function foreseeValues(list: AlterationList, survey: RunSurvey): void {
   const without = withoutRoom(survey);
-  for (const [key, { path, type, longestText, unstorableTexts, nulls }] of survey) {
-    if (homeOf(type) !== 'parameter' || without.has(key)) continue;
-    const beginning = 'the parameter has its beginning, an asset the whole';
-    if (longestText > MAX_TEXT) noteLong(list, path, longestText, beginning);
-    else if (unstorableTexts > 0) noteNotText(list, path, beginning);
+  for (const [key, { path, type, longestText, longestList, unstorableTexts, oddTimes, nulls }] of survey) {
+    if (homeOf(type) !== 'parameter') continue;
+    noteOddTime(list, path, oddTimes);
     list.add('null_value', path, 'Without a value: left out.', nulls);
+    if (without.has(key)) continue;
+    const beginning = 'the parameter has its beginning, an asset the whole';
+    const length = type === 'string_set' ? longestList : longestText;
+    if (length > MAX_TEXT) noteLong(list, path, length, beginning);
+    else if (unstorableTexts > 0) noteNotText(list, path, beginning);
   }
 }
 
@@ -111,6 +114,10 @@ export function noteLong(list: AlterationList, path: string, length: number, whe
 
 export function noteNotText(list: AlterationList, path: string, where: string): void {
   list.add('value_not_text', path, `The value has characters that Comet may not hold: ${where}.`);
+}
+
+export function noteOddTime(list: AlterationList, path: string, values: number): void {
+  list.add('datetime_as_number', path, 'The time is in milliseconds since 1970: no calendar has it.', values);
 }
 
 function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { stepMultiplier }: PlanContext): void {
