@@ -500,6 +500,20 @@ test('points that somebody else added to a half run are noticed: it is put away,
   assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
 });
 
+test('a load that goes on says so before it reads what is there', async (t) => {
+  const { bench, server } = await cometBench(t);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(30, 1))])]);
+  server.replaceFaults([{ operation: 'POST batch/parameter', kind: 'status', status: 400 }]);
+  assert.deepEqual(await bench.counts(), { runs: 1, failed: 1 });
+  const before = server.requests.length;
+  assert.deepEqual(await bench.counts(), { runs: 1, completed: 1 });
+  const later = server.requests.slice(before);
+  const at = (request: string) => later.indexOf(request);
+  // Otherwise one that is at work may mark the run as whole while this one sends again what it had not seen.
+  assert.ok(at('POST write/experiment/log-other 200') < at('GET experiment/metrics/get-metric 200'));
+  assert.ok(at('POST write/experiment/log-other 200') > at('POST logger/get/run 200'));
+});
+
 test('two loads that go on with one half run leave one whole experiment in the end', async (t) => {
   const { bench, server, experiments } = await cometBench(t);
   const run = sampleRun(PROJECT, 'r', [

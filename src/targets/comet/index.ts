@@ -185,13 +185,14 @@ export class CometTarget implements ComparableTarget {
       return alreadyWhole(kept.key, () => putAway(client, replaced, kept.key));
     const handshake = kept ? await client.resume(kept.key) : await this.#create(run, next, options, client);
     const { key } = handshake;
+    // Before it is read what is there: a load that is at work still finds at its end that it isn't alone, or has sent all.
+    const nonce = await this.#begin(run, handshake, options, alterations, client);
     const earlier = kept
       ? {
           marks: await readAllMarks(client, key),
           assets: new Map((await client.assets(key)).map((asset) => [asset.id, asset])),
         }
       : { marks: new Map(), assets: new Map() };
-    const nonce = await this.#begin(run, handshake, options, alterations, client);
     const backEnd = new SendingBackEnd({
       client,
       handshake,
