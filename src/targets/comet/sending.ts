@@ -106,7 +106,8 @@ export class SendingBackEnd implements RunBackEnd {
     }
     this.#assets.set(id, { bytes: size, name, origin });
     const there = earlier.assets.get(id);
-    if (there?.bytes === size) return;
+    // Of some other size: its upload broke off.
+    if (there && (there.bytes === undefined || there.bytes === size)) return;
     if (there) await this.#context.client.deleteAsset(handshake.key, id);
     const { step, extension } = asset;
     const upload: Upload = {
@@ -121,12 +122,13 @@ export class SendingBackEnd implements RunBackEnd {
   }
 
   async lacking(tidy: boolean): Promise<Lacking[]> {
-    const lacking = [...(await this.#lackingParameters()), ...(await this.#lackingAssets(tidy))];
+    let lacking = [...(await this.#lackingParameters()), ...(await this.#lackingAssets(tidy))];
     let found = await this.#batches.check();
     for (const pause of LOOK_AGAIN_MS) {
-      if (found.missing === 0 && found.extra === 0) break;
+      if (lacking.length === 0 && found.missing === 0 && found.extra === 0) break;
       await sleep(pause, this.#context.signal);
-      found = await this.#batches.check();
+      if (lacking.length > 0) lacking = [...(await this.#lackingParameters()), ...(await this.#lackingAssets(false))];
+      if (found.missing > 0 || found.extra > 0) found = await this.#batches.check();
     }
     if (found.extra > 0) throw await this.#givenUp(new OtherPoints());
     if (found.missing > 0) {
