@@ -74,6 +74,8 @@ export function isHeldAs(json: string, held: string): boolean {
   if (typeof sent === 'string') return sent === held;
   if (typeof sent === 'number') return held.trim() !== '' && Number(held) === sent;
   if (typeof sent === 'boolean') return held.toLowerCase() === String(sent);
+  // As Java writes a list; the service takes lists, but how it gives them back is not written anywhere.
+  if (Array.isArray(sent) && held === `[${sent.join(', ')}]`) return true;
   try {
     return JSON.stringify(JSON.parse(held)) === JSON.stringify(sent);
   } catch {
