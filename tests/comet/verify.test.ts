@@ -161,6 +161,18 @@ test('what was loaded is as it should be, also by the command line', async (t) =
   );
 });
 
+test('what is cut since it is too long is no damage', async (t) => {
+  const comet = await cometBench(t);
+  const runId = 'r'.repeat(1200);
+  const run = sampleRun(PROJECT, 'r', [], [{ path: 'sys/name', type: 'string', value: 'n'.repeat(1200) }]);
+  const [rows] = run.batches;
+  if (rows?.kind === 'scalars') rows.rows[0] = { path: 'sys/custom_run_id', type: 'string', value: runId };
+  await writeArchive(comet.bench.data, [run]);
+  const { result, failures } = await comet.bench.load();
+  assert.deepEqual([failures, result.alterationsByCode.value_too_long], [[], 2]);
+  assert.deepEqual((await compare(comet)).problems, []);
+});
+
 /** Name, what is done to the experiment, and what is said of it. */
 const DAMAGES: [name: string, damage: (server: CometServer, key: string) => Promise<void>, problems: string[]][] = [
   [

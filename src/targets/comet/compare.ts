@@ -23,6 +23,7 @@ import {
   hasFailed,
   LOAD_OTHER,
   LOADED_OTHER,
+  NAME_OTHER,
   PARENT_OTHER,
   runOthers,
   runTags,
@@ -131,7 +132,7 @@ export class CometComparison implements TargetComparison {
   #compareMade(): void {
     const { info, mark, project } = this.#context;
     const { experiment, others, tags, system } = this.#held;
-    this.#same('experiment name', experimentName(info), experiment.name);
+    this.#same('experiment name', this.#others.get(NAME_OTHER) ?? experimentName(info), experiment.name);
     this.#same('project', project, experiment.projectName);
     for (const [name, value] of this.#others) this.#same(`other ${name}`, value, others.get(name));
     for (const name of others.keys()) {
