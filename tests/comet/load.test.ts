@@ -208,6 +208,18 @@ test('texts, histograms, files and images are assets under the name of their att
   assert.deepEqual(lists, [1, 1]);
 });
 
+test("a file set named like the loader's own folder stays apart from it", async (t) => {
+  const { bench, experiments } = await cometBench(t);
+  await bench.putFile('set/attributes.json', 'of the run');
+  const rows = [{ path: 'neptune/exporter', type: 'file_set' as const, file: 'set' }];
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [{ kind: 'files', rows }])]);
+  assert.deepEqual((await bench.load()).failures, []);
+  const run = experiments().get('r')!;
+  assert.equal(assetsOf(run, 'neptune_exporter/attributes.json').length, 1);
+  const [file] = assetsOf(run, '_neptune_exporter/attributes.json');
+  assert.deepEqual([file?.bytes.toString(), file?.metadata?.neptune_path], ['of the run', 'neptune/exporter']);
+});
+
 test('what Comet samples down, or cuts, is also kept whole, and told before and after', async (t) => {
   const { bench, experiments } = await cometBench(t);
   const long = `${'w'.repeat(120)}/loss`;

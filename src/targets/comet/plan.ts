@@ -4,7 +4,7 @@ import type { AlterationList } from '../alterations.ts';
 import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
 import { type AttributeSurvey, fractionalSteps, type RunSurvey } from '../survey.ts';
 import type { OpenOptions } from '../target.ts';
-import { homeOf, plainName, type RunNames } from './names.ts';
+import { homeOf, plainNameIn, type RunNames } from './names.ts';
 import { MAX_TEXT } from './values.ts';
 
 export type PlanContext = Pick<OpenOptions, 'survey' | 'stepMultiplier' | 'collisions'>;
@@ -46,7 +46,7 @@ export function foresee(list: AlterationList, names: RunNames, context: PlanCont
       const message = `Comet takes ${MAX_NAMES} ${homeOf(type)}s of an experiment: this one is only kept whole as an asset.`;
       list.add('too_many_names', path, message);
     } else if (name !== path) {
-      const collides = name !== plainName(path);
+      const collides = name !== plainNameIn(homeOf(type), path);
       const reason = collides ? 'another attribute would have the same name' : 'Comet does not take the name as it is';
       list.add(collides ? 'key_collision' : 'renamed', path, `Stored as '${name}': ${reason}.`, 1, name);
     }
