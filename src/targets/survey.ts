@@ -3,6 +3,7 @@
 import type { AttributeType } from '../model/attributes.ts';
 import { type Batch, type Histogram, rowCount, type SeriesBatch } from '../model/batches.ts';
 import { int64At, words } from '../model/int64.ts';
+import { histogramFacts } from './histogram-facts.ts';
 import { StepFacts } from './step-facts.ts';
 import { codePoints } from './text.ts';
 import { listJson, timeText } from './values.ts';
@@ -39,6 +40,12 @@ export interface AttributeSurvey {
   mostBins: number;
   /** Histograms that aren't counts between edges, one more than they. */
   oddHistograms: number;
+  /** Histograms that are no counts, see `histogramFacts`. */
+  unevenHistograms: number;
+  /** Histograms without counts. */
+  emptyHistograms: number;
+  /** Histograms with numbers below zero, NaN or infinities. */
+  uncountableHistograms: number;
   /** Single times that no calendar has. */
   oddTimes: number;
 }
@@ -105,12 +112,20 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
     if (value === null || value === undefined) entry.nulls++;
     else if (typeof value !== 'string') {
       entry.mostBins = Math.max(entry.mostBins, value.values.length);
-      if (isOddHistogram(value)) entry.oddHistograms++;
+      surveyHistogram(entry, value);
     } else if (batch.kind === 'string_series') {
       surveyText(entry, value);
       if (isAwkwardText(value)) entry.awkwardTexts++;
     }
   }
+}
+
+function surveyHistogram(entry: AttributeSurvey, histogram: Histogram): void {
+  if (isOddHistogram(histogram)) entry.oddHistograms++;
+  const { total, uncountable, areCounts } = histogramFacts(histogram);
+  if (total === 0) entry.emptyHistograms++;
+  else if (!areCounts) entry.unevenHistograms++;
+  if (uncountable > 0) entry.uncountableHistograms++;
 }
 
 function surveyFloat(entry: AttributeSurvey, value: number): void {
@@ -161,6 +176,9 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       unstorableTexts: 0,
       mostBins: 0,
       oddHistograms: 0,
+      unevenHistograms: 0,
+      emptyHistograms: 0,
+      uncountableHistograms: 0,
       oddTimes: 0,
     };
     survey.set(key, entry);

@@ -208,6 +208,29 @@ test('texts, histograms, files and images are assets under the name of their att
   assert.deepEqual(lists, [1, 1]);
 });
 
+test('what histograms go through is told before as after', async (t) => {
+  const { bench } = await cometBench(t);
+  const edges = [0, 1, 2];
+  await writeArchive(bench.data, [
+    sampleRun(PROJECT, 'r', [
+      histograms('h', [
+        ['0', 1, { edges, values: [0, 0] }],
+        ['1', 1, { edges, values: [0.5, 1] }],
+        ['2', 1, { edges, values: [-1, 3] }],
+        ['3', 1, { edges, values: [Number.NaN, Number.POSITIVE_INFINITY] }],
+      ]),
+    ]),
+  ]);
+  const [planned] = (await bench.plan()).runs;
+  const { result, failures } = await bench.load();
+  assert.deepEqual(failures, []);
+  const expected = { histogram_bins: 4, histogram_empty: 2, histogram_scaled: 1, histogram_values: 2 };
+  const told = planned!.alterations.filter(({ attributePath }) => attributePath === 'h');
+  assert.deepEqual(Object.fromEntries(told.map(({ code, count }) => [code, count])), expected);
+  const { renamed: _, ...loaded } = result.alterationsByCode;
+  assert.deepEqual(loaded, expected);
+});
+
 test("a file set named like the loader's own folder stays apart from it", async (t) => {
   const { bench, experiments } = await cometBench(t);
   await bench.putFile('set/attributes.json', 'of the run');

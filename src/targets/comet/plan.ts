@@ -62,6 +62,7 @@ export function foresee(list: AlterationList, names: RunNames, context: PlanCont
     if (type === 'histogram_series') {
       const message = "Counts are spread over Comet's own bins; the series is also kept whole as JSON.";
       list.add('histogram_bins', path, message, rows - nulls);
+      foreseeHistograms(list, entry);
     }
     if (type === 'histogram_series' || type === 'file_series') {
       const message = 'Steps that are not whole numbers are cut; the metadata of the asset has the exact one.';
@@ -118,6 +119,18 @@ export function noteNotText(list: AlterationList, path: string, where: string): 
 
 export function noteOddTime(list: AlterationList, path: string, values: number): void {
   list.add('datetime_as_number', path, 'The time is in milliseconds since 1970: no calendar has it.', values);
+}
+
+function foreseeHistograms(list: AlterationList, entry: AttributeSurvey): void {
+  const { path, missingSteps, emptyHistograms, unevenHistograms, uncountableHistograms } = entry;
+  const whole = 'the series is also kept whole as JSON';
+  const empty = 'Histograms without counts are only in the series that is kept whole: Comet takes none.';
+  list.add('histogram_empty', path, empty, emptyHistograms);
+  const scaled = `Values that are no whole numbers are scaled to counts; ${whole}.`;
+  list.add('histogram_scaled', path, scaled, unevenHistograms);
+  const uncountable = `Values below zero, NaN and infinities are not counted; ${whole}.`;
+  list.add('histogram_values', path, uncountable, uncountableHistograms);
+  list.add('step_missing', path, `Histograms without a step are at step 0; ${whole}.`, missingSteps);
 }
 
 function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { stepMultiplier }: PlanContext): void {

@@ -224,7 +224,7 @@ export class CometRun implements TargetRun {
 
   async #histogramSeries(batch: HistogramSeriesBatch): Promise<void> {
     const { entry, name } = this.#entry(batch.kind, batch.path);
-    const { alterations, options } = this.#context;
+    const { options } = this.#context;
     await this.#spool(entry, batch, () => [
       {
         format: histogramsJson(options.stepMultiplier),
@@ -238,15 +238,7 @@ export class CometRun implements TargetRun {
       this.#histograms.set(name, number + 1);
       if (!histogram) continue;
       const mapped = cometHistogram(histogram);
-      if (!mapped) {
-        const message = 'Histograms without counts are only in the series that is kept whole: Comet takes none.';
-        alterations.add('histogram_empty', batch.path, message);
-        continue;
-      }
-      if (mapped.isScaled) {
-        const message = 'Values that are no whole numbers are scaled to counts; the series is also kept whole as JSON.';
-        alterations.add('histogram_scaled', batch.path, message);
-      }
+      if (!mapped) continue;
       const hasStep = batch.stepValid?.[i] !== 0;
       const scaled = hasStep ? scaledMicro(batch.steps, steps, i, options.stepMultiplier) : 0;
       const hasTime = batch.timestampValid?.[i] !== 0;
