@@ -383,7 +383,17 @@ test('limits of names are kept, and a server that takes a name once gets another
   assert.equal(new Set(names).size, names.length);
   assert.equal(once.run.assets.filter(({ type }) => type === 'image').length, 2);
   assert.ok((once.result.alterationsByCode.file_renamed ?? 0) > 0);
-  assert.deepEqual(await once.bench.counts(), { runs: 1, skipped: 1 });
+  const counts = Array.from({ length: 60 }, (_, i): [string, number, { edges: number[]; values: number[] }] => [
+    `${i}`,
+    1,
+    { edges: [0, 1], values: [i + 1] },
+  ]);
+  await writeArchive(once.bench.data, [sampleRun(PROJECT, 'many', [histograms('h', counts)])]);
+  const before = once.server.requests.length;
+  assert.deepEqual((await once.bench.load()).failures, []);
+  const lists = once.server.requests.slice(before).filter((request) => request.includes('asset/list'));
+  assert.ok(lists.length < 10, 'not one list of all assets for each asset');
+  assert.deepEqual(await once.bench.counts(), { runs: 2, skipped: 2 });
 });
 
 test('rate limits are heeded by the header of Comet, and bulk goes where none are', async (t) => {

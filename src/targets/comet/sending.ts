@@ -43,6 +43,9 @@ export class SendingBackEnd implements RunBackEnd {
   readonly #assets = new Map<string, { bytes: number; name: string; origin: Origin | undefined }>();
   /** Types of which the experiment has enough. */
   readonly #full = new Set<Upload['type']>();
+  /** Names that an asset has; of use only if the service was seen to take a name once. */
+  readonly #taken = new Set<string>();
+  #takesNamesOnce = false;
   #items: string[] = [];
   #bytes = 0;
 
@@ -161,9 +164,13 @@ export class SendingBackEnd implements RunBackEnd {
   }
 
   async #upload(upload: Upload, file: string, asset: NewAsset, origin: Origin | undefined): Promise<void> {
-    const { client, handshake, alterations } = this.#context;
+    const { client, handshake } = this.#context;
+    if (this.#takesNamesOnce && this.#taken.has(upload.name) && !hasOwnEnding(upload)) {
+      return this.#upload(this.#withEnding(upload, asset, origin), file, asset, origin);
+    }
     try {
       await client.upload(handshake, upload, file);
+      this.#taken.add(upload.name);
     } catch (error) {
       if (!(error instanceof CometError)) throw error;
       if (error.isTypeLimit && upload.type !== 'asset') {
@@ -178,13 +185,22 @@ export class SendingBackEnd implements RunBackEnd {
       if (error.cometCode !== assetImmutable && error.cometCode !== imageImmutable) throw error;
       // Its answer was lost, and it was sent again; or another asset has the name.
       if ((await client.assets(handshake.key)).some(({ id }) => id === upload.id)) return;
-      const ending = `_${upload.id.slice(0, 8)}`;
-      if (upload.name.endsWith(ending)) throw error;
-      const limit = handshake.nameLengths[upload.type === 'image' ? 'image' : 'asset'] ?? Number.MAX_SAFE_INTEGER;
-      const name = cutCodePoints(upload.name, limit - ending.length) + ending;
-      alterations.add('file_renamed', origin?.path, `'${asset.name}' is stored as '${name}'.`);
-      await this.#upload({ ...upload, name }, file, asset, origin);
+      if (hasOwnEnding(upload)) throw error;
+      // From now on without being told each time: that takes a list of all assets.
+      this.#takesNamesOnce = true;
+      this.#taken.add(upload.name);
+      await this.#upload(this.#withEnding(upload, asset, origin), file, asset, origin);
     }
+  }
+
+  /** The same under a name that no other asset has. */
+  #withEnding(upload: Upload, asset: NewAsset, origin: Origin | undefined): Upload {
+    const { handshake, alterations } = this.#context;
+    const limit = handshake.nameLengths[upload.type === 'image' ? 'image' : 'asset'] ?? Number.MAX_SAFE_INTEGER;
+    const ending = endingOf(upload);
+    const name = cutCodePoints(upload.name, limit - ending.length) + ending;
+    alterations.add('file_renamed', origin?.path, `'${asset.name}' is stored as '${name}'.`);
+    return { ...upload, name };
   }
 
   async #sendParameters(): Promise<void> {
@@ -238,4 +254,12 @@ export class SendingBackEnd implements RunBackEnd {
       { hint: 'Start the load again: it makes a new one.' },
     );
   }
+}
+
+function endingOf({ id }: Upload): string {
+  return `_${id.slice(0, 8)}`;
+}
+
+function hasOwnEnding(upload: Upload): boolean {
+  return upload.name.endsWith(endingOf(upload));
 }
