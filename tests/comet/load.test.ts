@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { openArchive } from '../../src/archive/reader.ts';
 import type { Batch } from '../../src/model/batches.ts';
+import { createTarget } from '../../src/targets/registry.ts';
+import { loadArchive } from '../../src/transfer/load.ts';
 import { PROJECT } from '../conformance/target-bench.ts';
 import type { CometServerOptions } from '../counterparts/comet/server.ts';
 import {
@@ -15,7 +18,7 @@ import {
   strings,
   writeArchive,
 } from '../helpers/archive-runs.ts';
-import { assetsOf, cometBench, pointsOf } from './bench.ts';
+import { assetsOf, cometBench, PREFIX, pointsOf } from './bench.ts';
 
 const RED = Buffer.from('GIF89a, so to say');
 
@@ -424,6 +427,27 @@ test('a key that was deleted is not used again, one that is put away is found', 
   const second = experiments().get('r')!.key;
   assert.equal(second, `${first.slice(0, -2)}01`);
   assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+});
+
+test('the same archive goes into two workspaces', async (t) => {
+  const { bench, server } = await cometBench(t);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(3, 1))])]);
+  assert.deepEqual(await bench.counts(), { runs: 1, loaded: 1 });
+  const env = { COMET_API_KEY: server.apiKey, COMET_URL_OVERRIDE: server.url };
+  for (const expected of [{ loaded: 1 }, { skipped: 1 }]) {
+    const target = await createTarget('comet', { namePrefix: PREFIX, cometWorkspace: 'other-team' }, env);
+    const loading = { target, filesPath: bench.files, stepMultiplier: 1n, concurrency: 1 };
+    const { loaded, skipped } = await loadArchive({ ...loading, archive: await openArchive(bench.data) });
+    await target.close();
+    assert.deepEqual({ loaded, skipped }, { loaded: 0, skipped: 0, ...expected });
+  }
+  assert.deepEqual(
+    server.experiments().map(({ workspace, key, metrics }) => [workspace, key.slice(-2), metrics.m?.count]),
+    [
+      ['emulated-team', '00', 3],
+      ['other-team', '01', 3],
+    ],
+  );
 });
 
 test('content that comes back makes a new experiment; what was replaced stays put away', async (t) => {

@@ -339,12 +339,12 @@ export class CometTarget implements ComparableTarget {
       } catch (error) {
         const isTaken = error instanceof CometError && error.cometCode === COMET_CODES.experimentExists;
         if (!isTaken && (!mayHaveBeenMade(error) || ++unknown === CREATE_TRIES)) throw error;
-        const found = await client.experiment(key);
+        const found = await this.#inWorkspace(key, client);
         if (found && unknown === 0) throw found.projectName === project ? anotherLoad(run) : wasMoved(run, found);
         // That another load made it at this very instant is found out at the end, by the marks of batches.
         if (found) return client.resume(key);
         if (isTaken) {
-          // A key that was deleted is not given again.
+          // Keys are of all workspaces together, and one that was deleted is not given again.
           generation++;
           unknown = 0;
         } else await sleep(pauseMs(DEFAULT_RETRY, unknown), options.signal);
@@ -357,6 +357,17 @@ export class CometTarget implements ComparableTarget {
         hint: 'Load with another --name-prefix.',
       },
     );
+  }
+
+  /** Undefined if there is none of this key, or in a workspace that isn't ours: this run was loaded there, too. */
+  async #inWorkspace(key: string, client: CometClient): Promise<Experiment | undefined> {
+    try {
+      const found = await client.experiment(key);
+      return (found?.workspaceName ?? this.#workspaceName()) === this.#workspaceName() ? found : undefined;
+    } catch (error) {
+      if (error instanceof CometError && error.code === 'access_denied') return undefined;
+      throw error;
+    }
   }
 
   /** Writes what the experiment is. @returns what tells this load from others */
