@@ -399,6 +399,43 @@ test('limits of names are kept, and a server that takes a name once gets another
   assert.deepEqual(await once.bench.counts(), { runs: 2, skipped: 2 });
 });
 
+test('an image that goes as an asset has a name as long as those may be', async (t) => {
+  const { bench, experiments } = await cometBench(t, { limits: { assetNameLength: 40, assets: { image: 0 } } });
+  await bench.putFile('i.png', RED);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [fileSeries('i'.repeat(60), [['0', 1, 'i.png']])])]);
+  assert.deepEqual((await bench.load()).failures, []);
+  const [image] = experiments()
+    .get('r')!
+    .assets.filter(({ name }) => name.startsWith('iii'));
+  assert.deepEqual([image?.type, image?.name.length], ['asset', 40]);
+});
+
+test('what an earlier load made of assets is told by the one that goes on, and stays', async (t) => {
+  const { bench, experiments } = await cometBench(t, { limits: { assets: { image: 1, histogram3d: 2 } } });
+  for (const i of [0, 1]) await bench.putFile(`${i}.png`, `image ${i}`);
+  const counts = [0, 1, 2].map((i): [string, number, { edges: number[]; values: number[] }] => [
+    `${i}`,
+    1,
+    { edges: [0, 1], values: [i + 1] },
+  ]);
+  const batches: Batch[] = [
+    fileSeries('imgs', [
+      ['0', 1, '0.png'],
+      ['1', 1, '1.png'],
+    ]),
+    histograms('h', counts),
+    { kind: 'files', rows: [{ path: 'f', type: 'file', file: 'late' }] },
+  ];
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', batches)]);
+  assert.equal((await bench.load()).result.partial, 1);
+  await bench.putFile('late', 'late');
+  const { result, failures } = await bench.load();
+  assert.deepEqual(failures, []);
+  assert.deepEqual([result.alterationsByCode.image_as_asset, result.alterationsByCode.histogram_limit], [1, 1]);
+  const { assets } = experiments().get('r')!;
+  assert.equal(assets.filter(({ type }) => type === 'histogram3d').length, 2);
+});
+
 test('rate limits are heeded by the header of Comet, and bulk goes where none are', async (t) => {
   const { bench, server, experiments } = await cometBench(t, {
     limits: { valuesPerMinute: 500, parametersPerMinute: 5, othersPerMinute: 1, restPerHour: 6, minuteSeconds: 0.02 },
