@@ -234,6 +234,18 @@ test('what histograms go through is told before as after', async (t) => {
   assert.deepEqual(loaded, expected);
 });
 
+test('no NUL is in tags and system details', async (t) => {
+  const { bench, experiments } = await cometBench(t);
+  const sys: Parameters<typeof sampleRun>[3] = [
+    { path: 'sys/tags', type: 'string_set', value: ['a\0b', ' '] },
+    { path: 'sys/owner', type: 'string', value: 'some\0body' },
+  ];
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [], sys)]);
+  assert.deepEqual((await bench.load()).failures, []);
+  const { tags, system } = experiments().get('r')!;
+  assert.deepEqual([tags, system.user], [['a\ufffdb'], 'some\ufffdbody']);
+});
+
 test("a file set named like the loader's own folder stays apart from it", async (t) => {
   const { bench, experiments } = await cometBench(t);
   await bench.putFile('set/attributes.json', 'of the run');
