@@ -37,6 +37,8 @@ export interface HttpClientOptions {
   retry?: Partial<RetryPolicy>;
   /** Milliseconds until the answer's headers must be there. */
   timeoutMs?: number;
+  /** Names of headers that, as `authorization`, never follow a redirect to another host. */
+  credentials?: readonly string[];
   tls?: TlsOptions;
   logger?: Logger;
   signal?: AbortSignal;
@@ -257,6 +259,7 @@ export class HttpClient {
   ): Promise<T> {
     this.#throwIfGone(request, attempt);
     const body = typeof request.body === 'function' ? request.body() : request.body;
+    const credentials = this.#options.credentials?.map((name) => name.toLowerCase());
     const tryMs = Math.max(TRY_MS.least, Math.min(TRY_MS.most, budgetMs ?? TRY_MS.most));
     const stallMs = Math.min(STALL_WINDOW_MS, tryMs);
     let headers: Record<string, string> = {
@@ -290,7 +293,7 @@ export class HttpClient {
         const from = attempt.url;
         const { method, isRead = false } = request;
         attempt.url = redirectTarget({ method, isRead, status, from, location, streams, followed });
-        if (!mayHaveCredentials(from, attempt.url)) headers = withoutCredentials(headers);
+        if (!mayHaveCredentials(from, attempt.url)) headers = withoutCredentials(headers, credentials);
         this.#throwIfGone(request, attempt);
         continue;
       }

@@ -56,8 +56,13 @@ export function mayHaveCredentials(from: string, to: string): boolean {
   return before.host === after.host && (before.protocol === after.protocol || secured);
 }
 
-export function withoutCredentials(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
+/** @param more names of headers, in lower case, that are credentials of this service */
+export function withoutCredentials(
+  headers: Record<string, string>,
+  more: readonly string[] = [],
+): Record<string, string> {
+  const isPublic = (name: string) => !CREDENTIALS.has(name) && !more.includes(name);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => isPublic(name.toLowerCase())));
 }
 
 /** Whether an address is one of http or https. */

@@ -3,9 +3,10 @@
 import type { AttributeType } from '../model/attributes.ts';
 import { type Batch, type Histogram, rowCount, type SeriesBatch } from '../model/batches.ts';
 import { int64At, words } from '../model/int64.ts';
+import { histogramFacts } from './histogram-facts.ts';
 import { StepFacts } from './step-facts.ts';
 import { codePoints } from './text.ts';
-import { timeText } from './values.ts';
+import { listJson, timeText } from './values.ts';
 
 /** Counts over the rows of one attribute. What a type can't have stays 0. */
 export interface AttributeSurvey {
@@ -31,6 +32,8 @@ export interface AttributeSurvey {
   awkwardTexts: number;
   /** Of single values and points: the longest text, in code points; of a string set the length of all. */
   longestText: number;
+  /** Of string sets: the longest as a list in JSON, in code points. */
+  longestList: number;
   /** The largest of them, in bytes of its JSON, or an upper bound. */
   largestText: number;
   /** Texts with a NUL or half a surrogate pair, which many services can't store. */
@@ -39,6 +42,12 @@ export interface AttributeSurvey {
   mostBins: number;
   /** Histograms that aren't counts between edges, one more than they. */
   oddHistograms: number;
+  /** Histograms that are no counts, see `histogramFacts`. */
+  unevenHistograms: number;
+  /** Histograms without counts. */
+  emptyHistograms: number;
+  /** Histograms with numbers below zero, NaN or infinities. */
+  uncountableHistograms: number;
   /** Single times that no calendar has. */
   oddTimes: number;
 }
@@ -78,7 +87,10 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
       else if (row.type === 'float') surveyFloat(entry, row.value);
       else if (row.type === 'datetime') entry.oddTimes += timeText(row.value, ' ') === undefined ? 1 : 0;
       else if (row.type === 'string') surveyText(entry, row.value);
-      else if (row.type === 'string_set') surveyText(entry, row.value.join());
+      else if (row.type === 'string_set') {
+        surveyText(entry, row.value.join());
+        entry.longestList = Math.max(entry.longestList, codePoints(listJson(row.value)));
+      }
     }
     return;
   }
@@ -107,12 +119,20 @@ export function surveyBatch(survey: RunSurvey, batch: Batch, stepMultiplier: big
     if (value === null || value === undefined) entry.nulls++;
     else if (typeof value !== 'string') {
       entry.mostBins = Math.max(entry.mostBins, value.values.length);
-      if (isOddHistogram(value)) entry.oddHistograms++;
+      surveyHistogram(entry, value);
     } else if (batch.kind === 'string_series') {
       surveyText(entry, value);
       if (isAwkwardText(value)) entry.awkwardTexts++;
     }
   }
+}
+
+function surveyHistogram(entry: AttributeSurvey, histogram: Histogram): void {
+  if (isOddHistogram(histogram)) entry.oddHistograms++;
+  const { total, uncountable, areCounts } = histogramFacts(histogram);
+  if (total === 0) entry.emptyHistograms++;
+  else if (!areCounts) entry.unevenHistograms++;
+  if (uncountable > 0) entry.uncountableHistograms++;
 }
 
 function surveyFloat(entry: AttributeSurvey, value: number): void {
@@ -159,10 +179,14 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       negativeZeros: 0,
       awkwardTexts: 0,
       longestText: 0,
+      longestList: 0,
       largestText: 0,
       unstorableTexts: 0,
       mostBins: 0,
       oddHistograms: 0,
+      unevenHistograms: 0,
+      emptyHistograms: 0,
+      uncountableHistograms: 0,
       oddTimes: 0,
     };
     survey.set(key, entry);

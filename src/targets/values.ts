@@ -58,6 +58,11 @@ function dateText(day: number): string {
   return lastDate.text;
 }
 
+/** A list of texts as JSON, as Python writes it: a blank after each comma. */
+export function listJson(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
+}
+
 /**
  * A string set: elements joined by commas, as the official loader does. Where that couldn't be taken apart again (an
  * element holds a comma, is empty, or the text would look like JSON) it is a JSON array.

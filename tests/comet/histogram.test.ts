@@ -84,8 +84,12 @@ test('what is no count is scaled or left out, and an empty histogram is none', (
     );
   assert.equal(total(histogram([0, 1, 2], [0.25, 0.75])), 1_000_000);
   assert.equal(total(histogram([0, 1, 3], [0.5, 0.25], 'DENSITY')), 1_000_000);
-  assert.equal(cometHistogram(histogram([0, 1, 2], [0.25, 0.75]))?.isScaled, true);
-  assert.equal(cometHistogram(histogram([0, 1], [3]))?.isScaled, false);
+  assert.equal(total(histogram([0, 1], [3])), 3);
+  const far = [-Number.MAX_VALUE, 0, Number.MAX_VALUE];
+  assert.equal(total(histogram(far, [1, 1], 'DENSITY')), 1_000_000);
+  // More than a call takes arguments.
+  const many = Array.from({ length: 300_000 }, () => 0.5);
+  assert.equal(total(histogram([...many.keys(), many.length], many)), 1_000_000);
   assert.equal(total(histogram([0, 1, 2], [Number.MAX_VALUE, Number.MAX_VALUE])), 1_000_000);
   assert.equal(total(histogram([0, 0.1, Number.POSITIVE_INFINITY], [2, 3])), 5);
   assert.equal(total(histogram([Number.NEGATIVE_INFINITY, 1, 2], [2, Number.NaN])), 2);

@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { openArchive } from '../../src/archive/reader.ts';
 import type { Batch } from '../../src/model/batches.ts';
+import { createTarget } from '../../src/targets/registry.ts';
+import { loadArchive } from '../../src/transfer/load.ts';
 import { PROJECT } from '../conformance/target-bench.ts';
 import type { CometServerOptions } from '../counterparts/comet/server.ts';
 import {
@@ -15,7 +18,7 @@ import {
   strings,
   writeArchive,
 } from '../helpers/archive-runs.ts';
-import { assetsOf, cometBench, pointsOf } from './bench.ts';
+import { assetsOf, cometBench, PREFIX, pointsOf } from './bench.ts';
 
 const RED = Buffer.from('GIF89a, so to say');
 
@@ -208,6 +211,53 @@ test('texts, histograms, files and images are assets under the name of their att
   assert.deepEqual(lists, [1, 1]);
 });
 
+test('what histograms go through is told before as after', async (t) => {
+  const { bench } = await cometBench(t);
+  const edges = [0, 1, 2];
+  await writeArchive(bench.data, [
+    sampleRun(PROJECT, 'r', [
+      histograms('h', [
+        ['0', 1, { edges, values: [0, 0] }],
+        ['1', 1, { edges, values: [0.5, 1] }],
+        ['2', 1, { edges, values: [-1, 3] }],
+        ['3', 1, { edges, values: [Number.NaN, Number.POSITIVE_INFINITY] }],
+      ]),
+    ]),
+  ]);
+  const [planned] = (await bench.plan()).runs;
+  const { result, failures } = await bench.load();
+  assert.deepEqual(failures, []);
+  const expected = { histogram_bins: 4, histogram_empty: 2, histogram_scaled: 1, histogram_values: 2 };
+  const told = planned!.alterations.filter(({ attributePath }) => attributePath === 'h');
+  assert.deepEqual(Object.fromEntries(told.map(({ code, count }) => [code, count])), expected);
+  const { renamed: _, ...loaded } = result.alterationsByCode;
+  assert.deepEqual(loaded, expected);
+});
+
+test('no NUL is in tags and system details', async (t) => {
+  const { bench, experiments } = await cometBench(t);
+  const sys: Parameters<typeof sampleRun>[3] = [
+    { path: 'sys/tags', type: 'string_set', value: ['a\0b', ' '] },
+    { path: 'sys/owner', type: 'string', value: 'some\0body' },
+  ];
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [], sys)]);
+  assert.deepEqual((await bench.load()).failures, []);
+  const { tags, system } = experiments().get('r')!;
+  assert.deepEqual([tags, system.user], [['a\ufffdb'], 'some\ufffdbody']);
+});
+
+test("a file set named like the loader's own folder stays apart from it", async (t) => {
+  const { bench, experiments } = await cometBench(t);
+  await bench.putFile('set/attributes.json', 'of the run');
+  const rows = [{ path: 'neptune/exporter', type: 'file_set' as const, file: 'set' }];
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [{ kind: 'files', rows }])]);
+  assert.deepEqual((await bench.load()).failures, []);
+  const run = experiments().get('r')!;
+  assert.equal(assetsOf(run, 'neptune_exporter/attributes.json').length, 1);
+  const [file] = assetsOf(run, '_neptune_exporter/attributes.json');
+  assert.deepEqual([file?.bytes.toString(), file?.metadata?.neptune_path], ['of the run', 'neptune/exporter']);
+});
+
 test('what Comet samples down, or cuts, is also kept whole, and told before and after', async (t) => {
   const { bench, experiments } = await cometBench(t);
   const long = `${'w'.repeat(120)}/loss`;
@@ -255,6 +305,36 @@ test('what Comet samples down, or cuts, is also kept whole, and told before and 
     alterations: { code: string; path: string; count: number }[];
   };
   assert.deepEqual(told(list.alterations.map(({ path, ...rest }) => ({ attributePath: path, ...rest }))), expected);
+});
+
+test('string sets, and times beyond all calendars, are told before as after', async (t) => {
+  const { bench, experiments } = await cometBench(t);
+  const elements = Array.from({ length: 300 }, (_, i) => String(i % 10));
+  await writeArchive(bench.data, [
+    sampleRun(PROJECT, 'r', [
+      scalars([
+        { path: 'nul', type: 'string_set', value: ['a\0b', 'c'] },
+        // 599 characters joined, 1,500 as a list.
+        { path: 'short', type: 'string_set', value: elements },
+        { path: 'both', type: 'string', value: `\0${'x'.repeat(1200)}` },
+        { path: 'when', type: 'datetime', value: 9n * 10n ** 18n },
+      ]),
+    ]),
+  ]);
+  const told = (codes: { code: string; attributePath?: string }[]) =>
+    codes.flatMap(({ code, attributePath }) => (code === 'renamed' ? [] : [`${code} ${attributePath}`])).sort();
+  const expected = ['datetime_as_number when', 'value_not_text nul', 'value_too_long both', 'value_too_long short'];
+  assert.deepEqual(told((await bench.plan()).runs[0]!.alterations), expected);
+  assert.deepEqual((await bench.load()).failures, []);
+  const run = experiments().get('r')!;
+  const list = JSON.parse(assetsOf(run, 'neptune_exporter/alterations.json')[0]!.bytes.toString()) as {
+    alterations: { code: string; path: string }[];
+  };
+  assert.deepEqual(told(list.alterations.map(({ code, path }) => ({ code, attributePath: path }))), expected);
+  assert.ok(!Object.values(run.params).flat().join().includes('\0'), 'no NUL is sent');
+  const whole = run.assets.find(({ name }) => name.startsWith('neptune_exporter/values/nul-'))!;
+  assert.deepEqual(JSON.parse(whole.bytes.toString()), ['a\0b', 'c']);
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
 });
 
 /** Two images of a series, two histograms, and a file. */
@@ -318,7 +398,54 @@ test('limits of names are kept, and a server that takes a name once gets another
   assert.equal(new Set(names).size, names.length);
   assert.equal(once.run.assets.filter(({ type }) => type === 'image').length, 2);
   assert.ok((once.result.alterationsByCode.file_renamed ?? 0) > 0);
-  assert.deepEqual(await once.bench.counts(), { runs: 1, skipped: 1 });
+  const counts = Array.from({ length: 60 }, (_, i): [string, number, { edges: number[]; values: number[] }] => [
+    `${i}`,
+    1,
+    { edges: [0, 1], values: [i + 1] },
+  ]);
+  await writeArchive(once.bench.data, [sampleRun(PROJECT, 'many', [histograms('h', counts)])]);
+  const before = once.server.requests.length;
+  assert.deepEqual((await once.bench.load()).failures, []);
+  const lists = once.server.requests.slice(before).filter((request) => request.includes('asset/list'));
+  assert.ok(lists.length < 10, 'not one list of all assets for each asset');
+  assert.deepEqual(await once.bench.counts(), { runs: 2, skipped: 2 });
+});
+
+test('an image that goes as an asset has a name as long as those may be', async (t) => {
+  const { bench, experiments } = await cometBench(t, { limits: { assetNameLength: 40, assets: { image: 0 } } });
+  await bench.putFile('i.png', RED);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [fileSeries('i'.repeat(60), [['0', 1, 'i.png']])])]);
+  assert.deepEqual((await bench.load()).failures, []);
+  const [image] = experiments()
+    .get('r')!
+    .assets.filter(({ name }) => name.startsWith('iii'));
+  assert.deepEqual([image?.type, image?.name.length], ['asset', 40]);
+});
+
+test('what an earlier load made of assets is told by the one that goes on, and stays', async (t) => {
+  const { bench, experiments } = await cometBench(t, { limits: { assets: { image: 1, histogram3d: 2 } } });
+  for (const i of [0, 1]) await bench.putFile(`${i}.png`, `image ${i}`);
+  const counts = [0, 1, 2].map((i): [string, number, { edges: number[]; values: number[] }] => [
+    `${i}`,
+    1,
+    { edges: [0, 1], values: [i + 1] },
+  ]);
+  const batches: Batch[] = [
+    fileSeries('imgs', [
+      ['0', 1, '0.png'],
+      ['1', 1, '1.png'],
+    ]),
+    histograms('h', counts),
+    { kind: 'files', rows: [{ path: 'f', type: 'file', file: 'late' }] },
+  ];
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', batches)]);
+  assert.equal((await bench.load()).result.partial, 1);
+  await bench.putFile('late', 'late');
+  const { result, failures } = await bench.load();
+  assert.deepEqual(failures, []);
+  assert.deepEqual([result.alterationsByCode.image_as_asset, result.alterationsByCode.histogram_limit], [1, 1]);
+  const { assets } = experiments().get('r')!;
+  assert.equal(assets.filter(({ type }) => type === 'histogram3d').length, 2);
 });
 
 test('rate limits are heeded by the header of Comet, and bulk goes where none are', async (t) => {
@@ -351,6 +478,27 @@ test('a key that was deleted is not used again, one that is put away is found', 
   assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
 });
 
+test('the same archive goes into two workspaces', async (t) => {
+  const { bench, server } = await cometBench(t);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(3, 1))])]);
+  assert.deepEqual(await bench.counts(), { runs: 1, loaded: 1 });
+  const env = { COMET_API_KEY: server.apiKey, COMET_URL_OVERRIDE: server.url };
+  for (const expected of [{ loaded: 1 }, { skipped: 1 }]) {
+    const target = await createTarget('comet', { namePrefix: PREFIX, cometWorkspace: 'other-team' }, env);
+    const loading = { target, filesPath: bench.files, stepMultiplier: 1n, concurrency: 1 };
+    const { loaded, skipped } = await loadArchive({ ...loading, archive: await openArchive(bench.data) });
+    await target.close();
+    assert.deepEqual({ loaded, skipped }, { loaded: 0, skipped: 0, ...expected });
+  }
+  assert.deepEqual(
+    server.experiments().map(({ workspace, key, metrics }) => [workspace, key.slice(-2), metrics.m?.count]),
+    [
+      ['emulated-team', '00', 3],
+      ['other-team', '01', 3],
+    ],
+  );
+});
+
 test('content that comes back makes a new experiment; what was replaced stays put away', async (t) => {
   const { bench, server, experiments } = await cometBench(t);
   const counts: unknown[] = [];
@@ -377,6 +525,40 @@ test('content that comes back makes a new experiment; what was replaced stays pu
       [false, false],
     ],
   );
+});
+
+test('an experiment that is replaced, but not put away yet, is put away by the next load', async (t) => {
+  const { bench, server, experiments } = await cometBench(t);
+  const write = (value: number) => writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(3, value))])]);
+  await write(1);
+  assert.deepEqual(await bench.counts(), { runs: 1, loaded: 1 });
+  await write(2);
+  // As after a kill between these two calls.
+  server.replaceFaults([{ operation: 'GET write/experiment/archive', kind: 'status', status: 400 }]);
+  assert.deepEqual(await bench.counts(), { runs: 1, failed: 1 });
+  assert.deepEqual(await bench.counts(), { runs: 1, completed: 1 });
+  assert.deepEqual(
+    server.experiments().map(({ archived, others }) => [archived, 'neptune_exporter.replaced' in others]),
+    [
+      [true, true],
+      [false, false],
+    ],
+  );
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+  // Somebody deletes the one and restores the other: what was replaced is not taken for a load of this content.
+  await write(1);
+  const { key } = experiments().get('r')!;
+  const [old] = server.experiments();
+  const headers = { authorization: server.apiKey };
+  for (const [what, which] of [
+    ['delete', key],
+    ['restore', old!.key],
+  ]) {
+    await fetch(`${server.url}/api/rest/v2/write/experiment/${what}?experimentKey=${which}`, { headers });
+  }
+  assert.deepEqual(await bench.counts(), { runs: 1, completed: 1 });
+  assert.equal(experiments().get('r')?.key, `${old!.key.slice(0, -2)}01`);
+  assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
 });
 
 test('answers that are lost again and again double nothing, in series that are sampled, too', async (t) => {
@@ -434,6 +616,20 @@ test('points that somebody else added to a half run are noticed: it is put away,
   assert.deepEqual(await bench.counts(), { runs: 1, loaded: 1 });
   assert.equal(experiments().get('r')?.metrics.m?.count, 30);
   assert.deepEqual(await bench.counts(), { runs: 1, skipped: 1 });
+});
+
+test('a load that goes on says so before it reads what is there', async (t) => {
+  const { bench, server } = await cometBench(t);
+  await writeArchive(bench.data, [sampleRun(PROJECT, 'r', [floats('m', line(30, 1))])]);
+  server.replaceFaults([{ operation: 'POST batch/parameter', kind: 'status', status: 400 }]);
+  assert.deepEqual(await bench.counts(), { runs: 1, failed: 1 });
+  const before = server.requests.length;
+  assert.deepEqual(await bench.counts(), { runs: 1, completed: 1 });
+  const later = server.requests.slice(before);
+  const at = (request: string) => later.indexOf(request);
+  // Otherwise one that is at work may mark the run as whole while this one sends again what it had not seen.
+  assert.ok(at('POST write/experiment/log-other 200') < at('GET experiment/metrics/get-metric 200'));
+  assert.ok(at('POST write/experiment/log-other 200') > at('POST logger/get/run 200'));
 });
 
 test('two loads that go on with one half run leave one whole experiment in the end', async (t) => {

@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { waitAsked } from '../../src/targets/comet/index.ts';
+import { CometTarget, waitAsked } from '../../src/targets/comet/index.ts';
 import { readSettings } from '../../src/targets/comet/settings.ts';
+import { serve } from '../helpers/server.ts';
 import { tempFolder } from '../helpers/temp.ts';
 
 async function places(t: TestContext) {
@@ -69,6 +71,40 @@ test('retries and a header of a site are settings, too', async (t) => {
   assert.throws(() => settings({ ...key, COMET_HTTP_SESSION_RETRY_TOTAL: 'x' }), { code: 'usage' });
   const header = { COMET_ALLOW_HEADER_NAME: 'X-Gate', COMET_ALLOW_HEADER_VALUE: 'open' };
   assert.equal(settings({ ...key, ...header }).headers['x-gate'], 'open');
+  const odd = [{ COMET_ALLOW_HEADER_NAME: 'x gate' }, { COMET_ALLOW_HEADER_VALUE: 'secret\u0001' }];
+  for (const one of odd) {
+    const told = { code: 'usage', message: /^(?!.*secret).*no header/ };
+    assert.throws(
+      () => settings({ ...key, ...header, ...one }),
+      told,
+      'told before anything is sent, without the value',
+    );
+  }
+});
+
+test('the header of a site follows no redirect to another host, as the key', async (t) => {
+  const { cwd, home } = await places(t);
+  const seen: IncomingHttpHeaders[] = [];
+  const away = await serve(t, (request, response) => {
+    seen.push(request.headers);
+    response.end('{"workspaceNames":["w"]}');
+  });
+  const url = await serve(t, (request, response) => {
+    seen.push(request.headers);
+    response.writeHead(302, { location: away }).end();
+  });
+  const header = { COMET_ALLOW_HEADER_NAME: 'X-Gate', COMET_ALLOW_HEADER_VALUE: 'open' };
+  const env = { COMET_API_KEY: 'k', COMET_URL_OVERRIDE: url, ...header };
+  const target = new CometTarget({ env, cwd, home, workspace: 'w' });
+  t.after(() => target.close());
+  await target.connect();
+  assert.deepEqual(
+    seen.map((headers) => [headers.authorization, headers['x-gate']]),
+    [
+      ['k', 'open'],
+      [undefined, undefined],
+    ],
+  );
 });
 
 test("Comet's own header says how long to wait, then the usual one, then its rule", () => {

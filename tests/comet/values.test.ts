@@ -41,6 +41,8 @@ test('a value is known again in the text that the service makes of it', () => {
     ['true', 'True'],
     ['"NaN"', 'NaN'],
     ['["a", "b"]', '["a","b"]'],
+    ['["a", "b"]', '[a, b]'],
+    ['[]', '[]'],
     ['""', ''],
   ] as const)
     assert.ok(isHeldAs(json, held), `${json} as ${held}`);

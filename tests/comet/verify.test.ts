@@ -1,6 +1,7 @@
 // `verify --loader comet`: what was loaded is proven equal, and each damage is found and named, and nothing else.
 
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import test, { type TestContext } from 'node:test';
 import { openArchive } from '../../src/archive/reader.ts';
 import type { VerifyReport } from '../../src/cli/verify-report.ts';
@@ -13,7 +14,7 @@ import {
 } from '../../src/transfer/compare-target.ts';
 import { kit } from '../conformance/comet-kit.ts';
 import { PROJECT } from '../conformance/target-bench.ts';
-import type { CometServer } from '../counterparts/comet/server.ts';
+import type { CometServer, CometServerOptions } from '../counterparts/comet/server.ts';
 import {
   fileSeries,
   floats,
@@ -161,6 +162,18 @@ test('what was loaded is as it should be, also by the command line', async (t) =
   );
 });
 
+test('what is cut since it is too long is no damage', async (t) => {
+  const comet = await cometBench(t);
+  const runId = 'r'.repeat(1200);
+  const run = sampleRun(PROJECT, 'r', [], [{ path: 'sys/name', type: 'string', value: 'n'.repeat(1200) }]);
+  const [rows] = run.batches;
+  if (rows?.kind === 'scalars') rows.rows[0] = { path: 'sys/custom_run_id', type: 'string', value: runId };
+  await writeArchive(comet.bench.data, [run]);
+  const { result, failures } = await comet.bench.load();
+  assert.deepEqual([failures, result.alterationsByCode.value_too_long], [[], 2]);
+  assert.deepEqual((await compare(comet)).problems, []);
+});
+
 /** Name, what is done to the experiment, and what is said of it. */
 const DAMAGES: [name: string, damage: (server: CometServer, key: string) => Promise<void>, problems: string[]][] = [
   [
@@ -266,9 +279,20 @@ test('points that a sample hides are proven by the marks of their batches', asyn
 });
 
 test('what the limits of the service made of a run is no damage', async (t) => {
-  const limits = { assets: { image: 1, histogram3d: 1 }, assetNameLength: 40 };
-  const comet = await cometBench(t, { limits });
-  for (const i of [0, 1, 2]) await comet.bench.putFile(`${i}.png`, `image ${i}`);
+  for (const [assetNameLength, sameName] of [
+    [40, 'kept'],
+    // Not even the lists of the loader keep their names.
+    [30, 'kept'],
+    [null, 'refused'],
+  ] as const) {
+    await compareLimited(t, { limits: { assets: { image: 1, histogram3d: 1 }, assetNameLength }, sameName });
+  }
+});
+
+async function compareLimited(t: TestContext, options: CometServerOptions): Promise<void> {
+  const comet = await cometBench(t, options);
+  for (const i of [0, 1]) await comet.bench.putFile(`${i}.png`, `image ${i}`);
+  const late = await comet.bench.putFile('2.png', 'image 2');
   const images = [0, 1, 2].map((i): [string, number, string] => [`${i}`, 1, `${i}.png`]);
   const counts = [0, 1, 2].map((i): [string, number, { edges: number[]; values: number[] }] => [
     `${i}`,
@@ -277,13 +301,17 @@ test('what the limits of the service made of a run is no damage', async (t) => {
   ]);
   const batches = [fileSeries('imgs', images), histograms('a/long/name/of/a/histogram/series', counts)];
   await writeArchive(comet.bench.data, [sampleRun(PROJECT, 'rich', batches)]);
+  // The first load gets to the end, but for a file, and the second one has another list of alterations.
+  await rm(late);
+  assert.equal((await comet.bench.load()).result.partial, 1);
+  await comet.bench.putFile('2.png', 'image 2');
   const { result, failures } = await comet.bench.load();
   assert.deepEqual(failures, []);
   assert.deepEqual([result.alterationsByCode.image_as_asset, result.alterationsByCode.histogram_limit], [2, 2]);
   const found = await compare(comet);
   assert.deepEqual(found.problems, []);
   assert.deepEqual(rich(found).extras.first, []);
-});
+}
 
 test('runs that are half, changed, missing or of another program are told', async (t) => {
   const comet = await cometBench(t);

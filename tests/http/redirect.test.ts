@@ -44,6 +44,19 @@ test('credentials follow a redirect on the same origin, and never leave it', asy
   assert.deepEqual(secretsIn(server.requests.at(-1)!.headers), []);
 });
 
+test('headers that a client names as credentials stay with their server, too', async (context) => {
+  const away = await counting(context, (_, response) => response.end('away'));
+  const server = await counting(context, (_, response) => {
+    response.writeHead(302, { location: away.url });
+    response.end();
+  });
+  const http = quickClient(context, { credentials: ['X-Gate'] });
+  await http.request({ method: 'GET', url: server.url, headers: { 'x-gate': 'open', range: 'bytes=5-' } });
+  assert.equal(server.requests[0]!.headers['x-gate'], 'open');
+  const { 'x-gate': gate, range } = away.requests[0]!.headers;
+  assert.deepEqual([gate, range], [undefined, 'bytes=5-']);
+});
+
 test('only the same origin may have credentials, or the same host that now speaks TLS', () => {
   assert.ok(mayHaveCredentials('https://a.org/x', 'https://a.org:443/y'));
   assert.ok(mayHaveCredentials('http://a.org/x', 'https://a.org/x'));

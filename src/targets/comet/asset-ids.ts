@@ -15,3 +15,10 @@ export function assetId(experimentKey: string, { name, step, ordinal, type }: Ne
 export function isOwnAsset({ metadata }: Asset): boolean {
   return metadata.neptune_exporter !== undefined;
 }
+
+/** Whether an asset is this list of the run as a whole, under whatever name the service took it. */
+export function isListOf(asset: Asset, { metadata: { content, neptune_path } }: Pick<NewAsset, 'metadata'>): boolean {
+  const { metadata } = asset;
+  const isList = neptune_path === undefined && metadata.neptune_path === undefined;
+  return isList && isOwnAsset(asset) && metadata.content === content;
+}

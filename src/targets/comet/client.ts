@@ -56,6 +56,8 @@ export interface Experiment {
   key: string;
   name: string;
   projectName: string;
+  /** Undefined if the server does not tell it. */
+  workspaceName: string | undefined;
   archived: boolean;
   running: boolean;
   crashed: boolean;
@@ -526,6 +528,7 @@ function readExperiment(value: unknown): Experiment {
     key: requiredText(experiment.experimentKey, 'experimentKey'),
     name: asText(experiment.experimentName) ?? '',
     projectName: asText(experiment.projectName) ?? '',
+    workspaceName: asText(experiment.workspaceName),
     archived: experiment.archived === true,
     running: experiment.running === true,
     crashed: experiment.hasCrashed === true,

@@ -14,7 +14,7 @@ import { fileHash } from '../file-hash.ts';
 import type { Origin } from '../file-store.ts';
 import type { CompareOptions, RunVerdict, TargetComparison, TargetDifference } from '../target.ts';
 import { Verdicts } from '../verdicts.ts';
-import { assetId, isOwnAsset } from './asset-ids.ts';
+import { assetId, isListOf, isOwnAsset } from './asset-ids.ts';
 import type { Lacking, NewAsset, RunBackEnd } from './back-end.ts';
 import { isBatchMark, readMarks } from './batch-marks.ts';
 import type { Asset, CometClient, Experiment } from './client.ts';
@@ -23,6 +23,7 @@ import {
   hasFailed,
   LOAD_OTHER,
   LOADED_OTHER,
+  NAME_OTHER,
   PARENT_OTHER,
   runOthers,
   runTags,
@@ -131,7 +132,7 @@ export class CometComparison implements TargetComparison {
   #compareMade(): void {
     const { info, mark, project } = this.#context;
     const { experiment, others, tags, system } = this.#held;
-    this.#same('experiment name', experimentName(info), experiment.name);
+    this.#same('experiment name', this.#others.get(NAME_OTHER) ?? experimentName(info), experiment.name);
     this.#same('project', project, experiment.projectName);
     for (const [name, value] of this.#others) this.#same(`other ${name}`, value, others.get(name));
     for (const name of others.keys()) {
@@ -243,13 +244,13 @@ class ComparingBackEnd implements RunBackEnd {
   async complete(): Promise<void> {}
 
   /** The asset at Comet for one of the archive: the very same one, else one of its name and step. */
-  #claim(id: string, { name, step }: NewAsset, origin: Origin | undefined): Asset | undefined {
+  #claim(id: string, { name, step, metadata }: NewAsset, origin: Origin | undefined): Asset | undefined {
     let found = this.assets.get(id);
     found ??= this.#held.assets.find(
       (asset) =>
         this.assets.has(asset.id) &&
         isOwnAsset(asset) &&
-        asset.name === name &&
+        (asset.name === name || isListOf(asset, { metadata })) &&
         asset.step === (step === undefined ? undefined : Number(step)) &&
         asset.metadata.neptune_path === origin?.path,
     );
@@ -332,7 +333,7 @@ function textOf(client: CometClient, key: string, id: string, bytes: number): Pr
 }
 
 async function cutHistogramsOf(client: CometClient, key: string, assets: readonly Asset[]): Promise<Set<string>> {
-  const list = assets.find((asset) => asset.name === ALTERATIONS && isOwnAsset(asset));
+  const list = assets.find((asset) => isListOf(asset, { metadata: { content: 'alterations' } }));
   if (!list || (list.bytes ?? 0) > MAX_TEXT) return new Set();
   const all = alterationsIn(await textOf(client, key, list.id, list.bytes ?? 0)) ?? [];
   return new Set(all.flatMap(({ code, path }) => (code === 'histogram_limit' ? String(path) : [])));

@@ -1,6 +1,7 @@
 // Neptune's histograms in Comet's fixed bins: which grow by 10 % from ±1e-12 on. Pure.
 
 import type { Histogram } from '../../model/batches.ts';
+import { histogramFacts, isCountable } from '../histogram-facts.ts';
 
 const START = 1e-12;
 const GROWTH = 1.1;
@@ -17,20 +18,18 @@ const BORDERS = Float64Array.from({ length: POWERS }, (_, power) => START * GROW
 export interface CometHistogram {
   /** Content of an asset of the type `histogram3d`. */
   json: string;
-  /** The values are no counts: they were scaled. */
-  isScaled: boolean;
 }
 
 /** Undefined if it has no counts: Comet takes none that is empty. */
 export function cometHistogram(histogram: Histogram): CometHistogram | undefined {
   const weights = weightsOf(histogram);
   if (!weights) return undefined;
-  const counts = spread(histogram.edges, weights.weights);
+  const counts = spread(histogram.edges, weights);
   if (counts.size === 0) return undefined;
   const sorted = [...counts].sort(([left], [right]) => left - right);
   // The stop as Comet's SDK writes it: digits alone would be an integer beyond 64 bits.
   const json = `{"version": 2, "index_values": ${JSON.stringify(sorted)}, "values": null, "offset": 0, "start": 1e-12, "stop": 1e+20, "step": 1.1}`;
-  return { json, isScaled: weights.isScaled };
+  return { json };
 }
 
 /** Index of the bin that Comet's SDK counts a value in. */
@@ -42,22 +41,26 @@ export function binOf(value: number): number {
 }
 
 /** What each bin of Neptune's counts: whole numbers, or shares of a total where they aren't. */
-function weightsOf({ edges, values, type }: Histogram): { weights: number[]; isScaled: boolean } | undefined {
-  const usable = Array.from(values, (value) => (Number.isFinite(value) && value > 0 ? value : 0));
-  const isDensity = type !== null && /DENS/i.test(type);
-  const areCounts = !isDensity && usable.every((value) => Number.isInteger(value));
-  const total = usable.reduce((sum, value) => sum + value, 0);
+function weightsOf(histogram: Histogram): number[] | undefined {
+  const { edges, values } = histogram;
+  const { total, isDensity, areCounts } = histogramFacts(histogram);
   if (total === 0) return undefined;
-  if (areCounts && Number.isSafeInteger(total)) return { weights: usable, isScaled: false };
-  const widthOf = (i: number) => {
+  const usable = Array.from(values, (value) => (isCountable(value) ? value : 0));
+  if (areCounts) return usable;
+  const widths = usable.map((_, i) => {
     const width = edges[i + 1]! - edges[i]!;
     return isDensity && Number.isFinite(width) && width > 0 ? width : 1;
-  };
-  // Against the largest, since sums of the greatest doubles are infinite.
-  const largest = Math.max(...usable);
-  const masses = usable.map((value, i) => (value / largest) * widthOf(i));
+  });
+  // Against the largest, since sums and products of the greatest doubles are infinite.
+  const [largest, widest] = [greatest(usable), greatest(widths)];
+  const masses = usable.map((value, i) => (value / largest) * (widths[i]! / widest));
   const mass = masses.reduce((sum, value) => sum + value, 0);
-  return { weights: masses.map((value) => (value / mass) * SCALED_TOTAL), isScaled: true };
+  return masses.map((value) => (value / mass) * SCALED_TOTAL);
+}
+
+/** `Math.max` takes only so many arguments. */
+function greatest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
 }
 
 /**

@@ -117,11 +117,12 @@ export class CometTarget implements ComparableTarget {
     this.#settings = readSettings({ options: { apiKey, workspace }, env, cwd, home });
     this.#workspace = this.#settings.workspace;
     this.#logger = options.logger ?? silentLogger;
-    const { retryBudgetMs } = this.#settings;
+    const { retryBudgetMs, headers } = this.#settings;
     this.#http = new HttpClient({
       userAgent: options.userAgent ?? 'neptune-exporter',
       concurrency: options.requests ?? REQUESTS,
       retryAfter: waitAsked,
+      credentials: Object.keys(headers),
       retry: { maxRetryAfterMs: LONGEST_WAIT_MS, ...(retryBudgetMs === undefined ? {} : { budgetMs: retryBudgetMs }) },
       logger: this.#logger,
       ...(options.signal ? { signal: options.signal } : {}),
@@ -162,13 +163,16 @@ export class CometTarget implements ComparableTarget {
     const known = await this.#experiments(run);
     const copies = await known.copies(keyStem(run, this.#options.namePrefix));
     const own = copies.filter(({ isGivenUp }) => !isGivenUp);
-    const loaded = own.find((one) => contentMark(one.loaded) === markOf(content));
+    const live = own.filter(({ isReplaced }) => !isReplaced);
+    const loaded = live.find((one) => contentMark(one.loaded) === markOf(content));
     // More than one: the load that was to replace the others did not get to its end.
     if (loaded && own.length === 1) return { id: loaded.key, state: 'whole' };
-    const half = loaded ?? own.find((one) => one.loaded === undefined);
+    const half = loaded ?? live.find((one) => one.loaded === undefined);
     if (half) return { id: half.key, state: 'half' };
-    const [other] = own;
+    const [other] = live;
     if (other) return { id: other.key, state: hasContent(other.loaded, content) ? 'rescaled' : 'changed' };
+    const [left] = own;
+    if (left) return { id: left.key, state: 'half' };
     const foreign = known.foreign(experimentName(run));
     return foreign === undefined ? undefined : { id: foreign, state: 'foreign' };
   }
@@ -181,13 +185,14 @@ export class CometTarget implements ComparableTarget {
       return alreadyWhole(kept.key, () => putAway(client, replaced, kept.key));
     const handshake = kept ? await client.resume(kept.key) : await this.#create(run, next, options, client);
     const { key } = handshake;
+    // Before it is read what is there: a load that is at work still finds at its end that it isn't alone, or has sent all.
+    const nonce = await this.#begin(run, handshake, options, alterations, client);
     const earlier = kept
       ? {
           marks: await readAllMarks(client, key),
           assets: new Map((await client.assets(key)).map((asset) => [asset.id, asset])),
         }
       : { marks: new Map(), assets: new Map() };
-    const nonce = await this.#begin(run, handshake, options, alterations, client);
     const backEnd = new SendingBackEnd({
       client,
       handshake,
@@ -308,8 +313,9 @@ export class CometTarget implements ComparableTarget {
     const copies = await Promise.all(listed.map((copy) => readCopy(client, copy)));
     const same = copies.filter(({ key }) => key.startsWith(content));
     const own = copies.filter(({ isGivenUp }) => !isGivenUp);
+    const live = own.filter(({ isReplaced }) => !isReplaced);
     const kept =
-      own.find(({ loaded }) => isWholeMark(loaded, options)) ?? own.find(({ key }) => key.startsWith(content));
+      live.find(({ loaded }) => isWholeMark(loaded, options)) ?? live.find(({ key }) => key.startsWith(content));
     const replaced: Copy[] = [];
     for (const copy of own) {
       if (copy === kept) continue;
@@ -333,12 +339,12 @@ export class CometTarget implements ComparableTarget {
       } catch (error) {
         const isTaken = error instanceof CometError && error.cometCode === COMET_CODES.experimentExists;
         if (!isTaken && (!mayHaveBeenMade(error) || ++unknown === CREATE_TRIES)) throw error;
-        const found = await client.experiment(key);
+        const found = await this.#inWorkspace(key, client);
         if (found && unknown === 0) throw found.projectName === project ? anotherLoad(run) : wasMoved(run, found);
         // That another load made it at this very instant is found out at the end, by the marks of batches.
         if (found) return client.resume(key);
         if (isTaken) {
-          // A key that was deleted is not given again.
+          // Keys are of all workspaces together, and one that was deleted is not given again.
           generation++;
           unknown = 0;
         } else await sleep(pauseMs(DEFAULT_RETRY, unknown), options.signal);
@@ -351,6 +357,17 @@ export class CometTarget implements ComparableTarget {
         hint: 'Load with another --name-prefix.',
       },
     );
+  }
+
+  /** Undefined if there is none of this key, or in a workspace that isn't ours: this run was loaded there, too. */
+  async #inWorkspace(key: string, client: CometClient): Promise<Experiment | undefined> {
+    try {
+      const found = await client.experiment(key);
+      return (found?.workspaceName ?? this.#workspaceName()) === this.#workspaceName() ? found : undefined;
+    } catch (error) {
+      if (error instanceof CometError && error.code === 'access_denied') return undefined;
+      throw error;
+    }
   }
 
   /** Writes what the experiment is. @returns what tells this load from others */

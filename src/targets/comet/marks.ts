@@ -5,6 +5,7 @@ import type { AlterationList } from '../alterations.ts';
 import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
 import type { RunSurvey } from '../survey.ts';
 import type { RunContent } from '../target.ts';
+import { storable } from '../text.ts';
 import { pythonFloat } from '../values.ts';
 import { experimentName } from './names.ts';
 import { cutText, fits } from './values.ts';
@@ -88,7 +89,8 @@ export function runTags(run: RunInfo): string[] {
     const row = run.sys.get(path);
     return row?.type === 'string_set' && row.value !== null ? row.value : [];
   });
-  return [...new Set(tags)].filter((tag) => tag.trim() !== '');
+  // The parameter of the attribute has them as they are.
+  return [...new Set(tags.map(storable))].filter((tag) => tag.trim() !== '');
 }
 
 /** Times in milliseconds; those that the archive doesn't tell are left to Comet. */
@@ -101,7 +103,10 @@ export function runTimes({ creationTime, modificationTime }: RunInfo): { start?:
 /** Who made the run, and where. */
 export function systemDetails(run: RunInfo): { user?: string; hostname?: string } {
   const [user, hostname] = [textOf(run, 'sys/owner'), textOf(run, 'sys/hostname')];
-  return { ...(user === undefined ? {} : { user }), ...(hostname === undefined ? {} : { hostname }) };
+  return {
+    ...(user === undefined ? {} : { user: storable(user) }),
+    ...(hostname === undefined ? {} : { hostname: storable(hostname) }),
+  };
 }
 
 export function hasFailed(run: RunInfo): boolean {

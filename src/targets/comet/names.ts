@@ -8,7 +8,7 @@ import { assignKeys } from '../unique-keys.ts';
 
 /** Longest name of a parameter, metric, other or project: Comet's SDK cuts longer ones. */
 export const MAX_NAME = 100;
-/** Begins the names of assets that are no attribute. No name of an attribute has a slash. */
+/** Begins the names of assets that are no attribute. Only files of sets have a slash, and no attribute has this name. */
 export const OWN_FOLDER = 'neptune_exporter';
 
 /** What an attribute becomes. Each kind has names of its own at Comet. */
@@ -25,6 +25,12 @@ export function plainName(path: string): string {
   const safe = path.replace(/[^a-zA-Z0-9_]/gu, '_');
   if (safe === '') return '_attribute';
   return (/^\d/.test(safe) ? `_${safe}` : safe).slice(0, MAX_NAME);
+}
+
+/** Files of a set named like the loader's own folder would pass for the loader's own. */
+export function plainNameIn(home: HomeKind, path: string): string {
+  const name = plainName(path);
+  return home === 'asset' && name === OWN_FOLDER ? `_${name}` : name;
 }
 
 /** The names of a run's attributes, by `surveyKey`. */
@@ -45,7 +51,7 @@ export function runNames(survey: RunSurvey): RunNames {
   }
   const names = new Map<HomeKind, Map<string, string>>();
   for (const [home, paths] of homes) {
-    const plain = (identity: string) => plainName(paths.get(identity)!);
+    const plain = (identity: string) => plainNameIn(home, paths.get(identity)!);
     names.set(home, assignKeys(paths.keys(), plain, { nested: false, caseBlind: false, longest: MAX_NAME }));
   }
   const byAttribute = new Map<string, string>();

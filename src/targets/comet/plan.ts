@@ -4,7 +4,7 @@ import type { AlterationList } from '../alterations.ts';
 import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
 import { type AttributeSurvey, fractionalSteps, type RunSurvey } from '../survey.ts';
 import type { OpenOptions } from '../target.ts';
-import { homeOf, plainName, type RunNames } from './names.ts';
+import { homeOf, plainNameIn, type RunNames } from './names.ts';
 import { MAX_TEXT } from './values.ts';
 
 export type PlanContext = Pick<OpenOptions, 'survey' | 'stepMultiplier' | 'collisions'>;
@@ -46,7 +46,7 @@ export function foresee(list: AlterationList, names: RunNames, context: PlanCont
       const message = `Comet takes ${MAX_NAMES} ${homeOf(type)}s of an experiment: this one is only kept whole as an asset.`;
       list.add('too_many_names', path, message);
     } else if (name !== path) {
-      const collides = name !== plainName(path);
+      const collides = name !== plainNameIn(homeOf(type), path);
       const reason = collides ? 'another attribute would have the same name' : 'Comet does not take the name as it is';
       list.add(collides ? 'key_collision' : 'renamed', path, `Stored as '${name}': ${reason}.`, 1, name);
     }
@@ -62,6 +62,7 @@ export function foresee(list: AlterationList, names: RunNames, context: PlanCont
     if (type === 'histogram_series') {
       const message = "Counts are spread over Comet's own bins; the series is also kept whole as JSON.";
       list.add('histogram_bins', path, message, rows - nulls);
+      foreseeHistograms(list, entry);
     }
     if (type === 'histogram_series' || type === 'file_series') {
       const message = 'Steps that are not whole numbers are cut; the metadata of the asset has the exact one.';
@@ -96,12 +97,15 @@ export function foreseeSteps(list: AlterationList, { survey, stepMultiplier, col
 /** Adds what single values go through that Comet can't hold; a load sees these itself when they come. */
 export function foreseeValues(list: AlterationList, survey: RunSurvey): void {
   const without = withoutRoom(survey);
-  for (const [key, { path, type, longestText, unstorableTexts, nulls }] of survey) {
-    if (homeOf(type) !== 'parameter' || without.has(key)) continue;
-    const beginning = 'the parameter has its beginning, an asset the whole';
-    if (longestText > MAX_TEXT) noteLong(list, path, longestText, beginning);
-    else if (unstorableTexts > 0) noteNotText(list, path, beginning);
+  for (const [key, { path, type, longestText, longestList, unstorableTexts, oddTimes, nulls }] of survey) {
+    if (homeOf(type) !== 'parameter') continue;
+    noteOddTime(list, path, oddTimes);
     list.add('null_value', path, 'Without a value: left out.', nulls);
+    if (without.has(key)) continue;
+    const beginning = 'the parameter has its beginning, an asset the whole';
+    const length = type === 'string_set' ? longestList : longestText;
+    if (length > MAX_TEXT) noteLong(list, path, length, beginning);
+    else if (unstorableTexts > 0) noteNotText(list, path, beginning);
   }
 }
 
@@ -111,6 +115,22 @@ export function noteLong(list: AlterationList, path: string, length: number, whe
 
 export function noteNotText(list: AlterationList, path: string, where: string): void {
   list.add('value_not_text', path, `The value has characters that Comet may not hold: ${where}.`);
+}
+
+export function noteOddTime(list: AlterationList, path: string, values: number): void {
+  list.add('datetime_as_number', path, 'The time is in milliseconds since 1970: no calendar has it.', values);
+}
+
+function foreseeHistograms(list: AlterationList, entry: AttributeSurvey): void {
+  const { path, missingSteps, emptyHistograms, unevenHistograms, uncountableHistograms } = entry;
+  const whole = 'the series is also kept whole as JSON';
+  const empty = 'Histograms without counts are only in the series that is kept whole: Comet takes none.';
+  list.add('histogram_empty', path, empty, emptyHistograms);
+  const scaled = `Values that are no whole numbers are scaled to counts; ${whole}.`;
+  list.add('histogram_scaled', path, scaled, unevenHistograms);
+  const uncountable = `Values below zero, NaN and infinities are not counted; ${whole}.`;
+  list.add('histogram_values', path, uncountable, uncountableHistograms);
+  list.add('step_missing', path, `Histograms without a step are at step 0; ${whole}.`, missingSteps);
 }
 
 function foreseeFloats(list: AlterationList, entry: AttributeSurvey, { stepMultiplier }: PlanContext): void {

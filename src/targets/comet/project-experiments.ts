@@ -11,7 +11,9 @@ export interface Copy {
   projectName: string;
   /** The completion mark; absent for a half-loaded run. */
   loaded: string | undefined;
-  /** It is given up: another one is in its place, or somebody has put away what was half. */
+  /** Another one is in its place. Unless it is archived, the load that said so did not get to put it away. */
+  isReplaced: boolean;
+  /** It is put away: another one is in its place, or somebody did so with what was half. */
   isGivenUp: boolean;
   /** Key of the parent that it names. */
   parent: string | undefined;
@@ -38,7 +40,7 @@ export class ProjectExperiments {
     return new ProjectExperiments(client, [...byKey.values()]);
   }
 
-  /** All copies of a run, also those that were given up. @param stem as `keyStem` gives it */
+  /** All copies of a run, also those that were put away. @param stem as `keyStem` gives it */
   copies(stem: string): Promise<Copy[]> {
     const own = this.#experiments.filter(({ key }) => key.startsWith(stem) && isOwnKey(key));
     return Promise.all(
@@ -67,12 +69,14 @@ export async function readCopy(
 ): Promise<Copy> {
   const others = await client.others(key);
   const loaded = others.get(LOADED_OTHER);
+  const isReplaced = others.has(REPLACED_OTHER);
   return {
     key,
     projectName,
     archived,
     loaded,
-    isGivenUp: others.has(REPLACED_OTHER) || (archived && loaded === undefined),
+    isReplaced,
+    isGivenUp: archived && (isReplaced || loaded === undefined),
     parent: others.get(PARENT_OTHER),
   };
 }

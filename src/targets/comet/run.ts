@@ -22,15 +22,24 @@ import { StepCollisions } from '../step-collisions.ts';
 import { decimalStepText, scaledMicro, wholeStepText } from '../steps.ts';
 import { type AttributeSurvey, surveyKey } from '../survey.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
-import { codePoints, isStorable, shortHash } from '../text.ts';
+import { codePoints, shortHash } from '../text.ts';
 import { timeText } from '../values.ts';
 import type { NewAsset, RunBackEnd } from './back-end.ts';
 import { CometFiles } from './files.ts';
 import { cometHistogram } from './histogram.ts';
 import { OWN_FOLDER, type RunNames } from './names.ts';
-import { foresee, needsCsv, noteBeyond, noteCollisions, noteLong, noteNotText, withoutRoom } from './plan.ts';
+import {
+  foresee,
+  needsCsv,
+  noteBeyond,
+  noteCollisions,
+  noteLong,
+  noteNotText,
+  noteOddTime,
+  withoutRoom,
+} from './plan.ts';
 import { TaskPool } from './task-pool.ts';
-import { cutText, fits, parameterOf } from './values.ts';
+import { cutText, MAX_TEXT, parameterOf } from './values.ts';
 
 /** Uploads of one run under way at once. */
 const UPLOADS_AT_ONCE = 4;
@@ -137,10 +146,9 @@ export class CometRun implements TargetRun {
       alterations.add('null_value', row.path, 'Without a value: left out.');
       return;
     }
-    const { json, text } = parameter;
+    const { json, text, fits } = parameter;
     if (row.type === 'datetime' && row.value !== null && timeText(row.value, ' ') === undefined) {
-      const message = 'The time is in milliseconds since 1970: no calendar has it.';
-      alterations.add('datetime_as_number', row.path, message);
+      noteOddTime(alterations, row.path, 1);
     }
     const hash = shortHash(`${row.type} ${text}`, 16);
     const before = this.#parameters.get(name);
@@ -153,7 +161,7 @@ export class CometRun implements TargetRun {
     } else if (this.#withoutRoom.has(key)) {
       await this.#keepWhole(entry.path, name, text, entry);
     } else {
-      await backEnd.addParameter(name, fits(text) ? json : await this.#cut(entry, name, text), entry);
+      await backEnd.addParameter(name, fits ? json : await this.#cut(entry, name, text), entry);
     }
   }
 
@@ -162,7 +170,7 @@ export class CometRun implements TargetRun {
     const { alterations } = this.#context;
     const asset = await this.#keepWhole(origin.path, name, text, origin);
     const length = codePoints(text);
-    if (isStorable(text)) noteLong(alterations, origin.path, length, `it is whole in ${asset}`);
+    if (length > MAX_TEXT) noteLong(alterations, origin.path, length, `it is whole in ${asset}`);
     else noteNotText(alterations, origin.path, `it is whole in ${asset}`);
     return JSON.stringify(cutText(text, `… [${length} characters, whole in asset ${asset}]`));
   }
@@ -216,7 +224,7 @@ export class CometRun implements TargetRun {
 
   async #histogramSeries(batch: HistogramSeriesBatch): Promise<void> {
     const { entry, name } = this.#entry(batch.kind, batch.path);
-    const { alterations, options } = this.#context;
+    const { options } = this.#context;
     await this.#spool(entry, batch, () => [
       {
         format: histogramsJson(options.stepMultiplier),
@@ -230,15 +238,7 @@ export class CometRun implements TargetRun {
       this.#histograms.set(name, number + 1);
       if (!histogram) continue;
       const mapped = cometHistogram(histogram);
-      if (!mapped) {
-        const message = 'Histograms without counts are only in the series that is kept whole: Comet takes none.';
-        alterations.add('histogram_empty', batch.path, message);
-        continue;
-      }
-      if (mapped.isScaled) {
-        const message = 'Values that are no whole numbers are scaled to counts; the series is also kept whole as JSON.';
-        alterations.add('histogram_scaled', batch.path, message);
-      }
+      if (!mapped) continue;
       const hasStep = batch.stepValid?.[i] !== 0;
       const scaled = hasStep ? scaledMicro(batch.steps, steps, i, options.stepMultiplier) : 0;
       const hasTime = batch.timestampValid?.[i] !== 0;

@@ -8,7 +8,7 @@ import type { AlterationList } from '../alterations.ts';
 import { fileHash, readingArchive } from '../file-hash.ts';
 import type { Origin } from '../file-store.ts';
 import { cutCodePoints, cutWithHash, shortHash } from '../text.ts';
-import { assetId, isOwnAsset } from './asset-ids.ts';
+import { assetId, isListOf, isOwnAsset } from './asset-ids.ts';
 import type { Lacking, NewAsset, RunBackEnd } from './back-end.ts';
 import { readMarks } from './batch-marks.ts';
 import { type Asset, COMET_CODES, type CometClient, CometError, type Handshake, type Upload } from './client.ts';
@@ -43,6 +43,11 @@ export class SendingBackEnd implements RunBackEnd {
   readonly #assets = new Map<string, { bytes: number; name: string; origin: Origin | undefined }>();
   /** Types of which the experiment has enough. */
   readonly #full = new Set<Upload['type']>();
+  /** Names that an asset has; of use only if the service was seen to take a name once. */
+  readonly #taken = new Set<string>();
+  #takesNamesOnce = false;
+  /** Lists of earlier loads that are gone. */
+  readonly #removed = new Set<string>();
   #items: string[] = [];
   #bytes = 0;
 
@@ -89,7 +94,7 @@ export class SendingBackEnd implements RunBackEnd {
   }
 
   async put(asset: NewAsset, file: string, origin?: Origin, sha256?: string): Promise<void> {
-    const { handshake, earlier, signal, alterations } = this.#context;
+    const { handshake, earlier, signal } = this.#context;
     const { size } = await readingArchive(file, () => stat(file));
     if (size > handshake.limits.asset) {
       const message = `The file ${file} has ${size} bytes, Comet takes ${handshake.limits.asset}.`;
@@ -97,17 +102,21 @@ export class SendingBackEnd implements RunBackEnd {
     }
     const hash = sha256 ?? (await fileHash(file, signal));
     const id = assetId(handshake.key, asset, hash);
+    const there = earlier.assets.get(id);
+    if (there && (there.bytes === undefined || there.bytes === size)) {
+      this.#assets.set(id, { bytes: size, name: there.name, origin });
+      // Told again: the list of alterations is of the whole run.
+      if (asset.type === 'image' && there.type === 'asset') this.#noteImage(size, origin);
+      this.#noteName(asset, there.name, origin);
+      return;
+    }
     const type = this.#typeFor(asset, size, origin);
     if (type === undefined) return;
-    const limit = handshake.nameLengths[type === 'image' ? 'image' : 'asset'];
-    const name = limit === undefined ? asset.name : cutWithHash(asset.name, limit);
-    if (name !== asset.name) {
-      alterations.add('file_renamed', origin?.path, `'${asset.name}' is stored as '${name}'.`);
-    }
+    const name = this.#nameFor(asset, type, origin);
     this.#assets.set(id, { bytes: size, name, origin });
-    const there = earlier.assets.get(id);
-    if (there?.bytes === size) return;
+    // Of some other size: its upload broke off.
     if (there) await this.#context.client.deleteAsset(handshake.key, id);
+    else if (origin === undefined) await this.#removeList(asset);
     const { step, extension } = asset;
     const upload: Upload = {
       id,
@@ -121,12 +130,13 @@ export class SendingBackEnd implements RunBackEnd {
   }
 
   async lacking(tidy: boolean): Promise<Lacking[]> {
-    const lacking = [...(await this.#lackingParameters()), ...(await this.#lackingAssets(tidy))];
+    let lacking = [...(await this.#lackingParameters()), ...(await this.#lackingAssets(tidy))];
     let found = await this.#batches.check();
     for (const pause of LOOK_AGAIN_MS) {
-      if (found.missing === 0 && found.extra === 0) break;
+      if (lacking.length === 0 && found.missing === 0 && found.extra === 0) break;
       await sleep(pause, this.#context.signal);
-      found = await this.#batches.check();
+      if (lacking.length > 0) lacking = [...(await this.#lackingParameters()), ...(await this.#lackingAssets(false))];
+      if (found.missing > 0 || found.extra > 0) found = await this.#batches.check();
     }
     if (found.extra > 0) throw await this.#givenUp(new OtherPoints());
     if (found.missing > 0) {
@@ -139,16 +149,22 @@ export class SendingBackEnd implements RunBackEnd {
     return this.#context.complete();
   }
 
+  /** A list of an earlier load would keep the name, where names are taken once. */
+  async #removeList(asset: NewAsset): Promise<void> {
+    const { client, handshake, earlier } = this.#context;
+    for (const [id, old] of earlier.assets) {
+      if (!isListOf(old, asset) || this.#removed.has(id)) continue;
+      this.#removed.add(id);
+      await client.deleteAsset(handshake.key, id);
+    }
+  }
+
   /** As which type an asset goes; undefined if there is no room for it and the series is kept whole elsewhere. */
   #typeFor({ type }: NewAsset, size: number, origin: Origin | undefined): Upload['type'] | undefined {
     const { handshake, alterations } = this.#context;
     if (type === 'image') {
-      const isTooLarge = size > handshake.limits.image;
-      if (!isTooLarge && !this.#full.has(type)) return type;
-      const message = isTooLarge
-        ? 'Images that are larger than Comet takes them are assets like others.'
-        : 'Images beyond those that Comet takes of an experiment are assets like others.';
-      alterations.add('image_as_asset', origin?.path, message);
+      if (size <= handshake.limits.image && !this.#full.has(type)) return type;
+      this.#noteImage(size, origin);
       return 'asset';
     }
     if (type !== 'histogram3d' || !this.#full.has(type)) return type;
@@ -158,31 +174,69 @@ export class SendingBackEnd implements RunBackEnd {
     return undefined;
   }
 
+  #noteImage(size: number, origin: Origin | undefined): void {
+    const { handshake, alterations } = this.#context;
+    const message =
+      size > handshake.limits.image
+        ? 'Images that are larger than Comet takes them are assets like others.'
+        : 'Images beyond those that Comet takes of an experiment are assets like others.';
+    alterations.add('image_as_asset', origin?.path, message);
+  }
+
+  /** The name of an asset, as long as Comet takes it of this type. */
+  #nameFor(asset: NewAsset, type: Upload['type'], origin: Origin | undefined): string {
+    const limit = this.#context.handshake.nameLengths[type === 'image' ? 'image' : 'asset'];
+    const name = limit === undefined ? asset.name : cutWithHash(asset.name, limit);
+    this.#noteName(asset, name, origin);
+    return name;
+  }
+
+  #noteName(asset: NewAsset, name: string, origin: Origin | undefined): void {
+    if (name === asset.name) return;
+    this.#context.alterations.add('file_renamed', origin?.path, `'${asset.name}' is stored as '${name}'.`);
+  }
+
   async #upload(upload: Upload, file: string, asset: NewAsset, origin: Origin | undefined): Promise<void> {
-    const { client, handshake, alterations } = this.#context;
+    const { client, handshake } = this.#context;
+    if (this.#takesNamesOnce && this.#taken.has(upload.name) && !hasOwnEnding(upload)) {
+      return this.#upload(this.#withEnding(upload, asset, origin), file, asset, origin);
+    }
     try {
       await client.upload(handshake, upload, file);
+      this.#taken.add(upload.name);
     } catch (error) {
       if (!(error instanceof CometError)) throw error;
       if (error.isTypeLimit && upload.type !== 'asset') {
         this.#full.add(upload.type);
         const { size } = await readingArchive(file, () => stat(file));
         const type = this.#typeFor(asset, size, origin);
-        if (type !== undefined) return this.#upload({ ...upload, type }, file, asset, origin);
-        this.#assets.delete(upload.id);
-        return;
+        if (type === undefined) {
+          this.#assets.delete(upload.id);
+          return;
+        }
+        const name = this.#nameFor(asset, type, origin);
+        return this.#upload({ ...upload, type, name }, file, asset, origin);
       }
       const { assetImmutable, imageImmutable } = COMET_CODES;
       if (error.cometCode !== assetImmutable && error.cometCode !== imageImmutable) throw error;
       // Its answer was lost, and it was sent again; or another asset has the name.
       if ((await client.assets(handshake.key)).some(({ id }) => id === upload.id)) return;
-      const ending = `_${upload.id.slice(0, 8)}`;
-      if (upload.name.endsWith(ending)) throw error;
-      const limit = handshake.nameLengths[upload.type === 'image' ? 'image' : 'asset'] ?? Number.MAX_SAFE_INTEGER;
-      const name = cutCodePoints(upload.name, limit - ending.length) + ending;
-      alterations.add('file_renamed', origin?.path, `'${asset.name}' is stored as '${name}'.`);
-      await this.#upload({ ...upload, name }, file, asset, origin);
+      if (hasOwnEnding(upload)) throw error;
+      // From now on without being told each time: that takes a list of all assets.
+      this.#takesNamesOnce = true;
+      this.#taken.add(upload.name);
+      await this.#upload(this.#withEnding(upload, asset, origin), file, asset, origin);
     }
+  }
+
+  /** The same under a name that no other asset has. */
+  #withEnding(upload: Upload, asset: NewAsset, origin: Origin | undefined): Upload {
+    const { nameLengths } = this.#context.handshake;
+    const limit = nameLengths[upload.type === 'image' ? 'image' : 'asset'] ?? Number.MAX_SAFE_INTEGER;
+    const ending = endingOf(upload);
+    const name = cutCodePoints(upload.name, limit - ending.length) + ending;
+    this.#noteName(asset, name, origin);
+    return { ...upload, name };
   }
 
   async #sendParameters(): Promise<void> {
@@ -212,7 +266,7 @@ export class SendingBackEnd implements RunBackEnd {
     if (this.#assets.size === 0 && earlier.assets.size === 0) return [];
     const held = new Map((await client.assets(handshake.key)).map((asset) => [asset.id, asset]));
     for (const [id, asset] of tidy ? held : []) {
-      if (!this.#assets.has(id) && earlier.assets.has(id) && isOwnAsset(asset)) {
+      if (!this.#assets.has(id) && earlier.assets.has(id) && isOwnAsset(asset) && !this.#removed.has(id)) {
         await client.deleteAsset(handshake.key, id);
       }
     }
@@ -236,4 +290,12 @@ export class SendingBackEnd implements RunBackEnd {
       { hint: 'Start the load again: it makes a new one.' },
     );
   }
+}
+
+function endingOf({ id }: Upload): string {
+  return `_${id.slice(0, 8)}`;
+}
+
+function hasOwnEnding(upload: Upload): boolean {
+  return upload.name.endsWith(endingOf(upload));
 }

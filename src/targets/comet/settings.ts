@@ -53,6 +53,9 @@ export function readSettings({ options, env, cwd, home }: SettingsSources): Come
   }
   const header = find('allow_header_name') ?? find('allow_header.name');
   const headerValue = find('allow_header_value') ?? find('allow_header.value');
+  if (header && headerValue && !(isHeaderName(header) && isHeaderValue(headerValue))) {
+    throw new ExporterError('usage', 'COMET_ALLOW_HEADER_NAME and COMET_ALLOW_HEADER_VALUE are no header of HTTP.');
+  }
   const retries = find('http_session_retry_total') ?? find('http_session.retry_total');
   return {
     root: rootOf(find('url_override') ?? baseInKey(apiKey)),
@@ -143,6 +146,14 @@ function rootOf(address: string | undefined): string {
   throw new ExporterError('usage', 'The address of Comet is not a valid one.', {
     hint: 'COMET_URL_OVERRIDE looks like https://comet.example.com/clientlib/.',
   });
+}
+
+function isHeaderName(name: string): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name);
+}
+
+function isHeaderValue(value: string): boolean {
+  return /^[\t\x20-\x7e]+$/.test(value);
 }
 
 /** The SDK counts tries, two seconds doubling; our client counts time. */

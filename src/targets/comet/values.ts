@@ -2,7 +2,7 @@
 
 import type { ScalarRow } from '../../model/batches.ts';
 import { codePoints, cutCodePoints, isStorable, storable } from '../text.ts';
-import { timeText } from '../values.ts';
+import { listJson, timeText } from '../values.ts';
 
 /** Longest text of a parameter or other, in code points: Comet's SDK cuts longer ones. */
 export const MAX_TEXT = 1000;
@@ -15,8 +15,24 @@ export function numberJson(value: number): string {
   return Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text;
 }
 
-/** A parameter before limits: its JSON, and as text what it would be kept as if Comet can't hold it. Undefined for null. */
-export function parameterOf(row: ScalarRow): { json: string; text: string } | undefined {
+export interface Parameter {
+  json: string;
+  /** What it is kept as if Comet can't hold it. */
+  text: string;
+  /** Whether Comet holds it as it is. */
+  fits: boolean;
+}
+
+/** A parameter before limits. Undefined for null. */
+export function parameterOf(row: ScalarRow): Parameter | undefined {
+  const parameter = plainParameter(row);
+  if (!parameter) return undefined;
+  // In JSON what isn't storable is an escape, and doesn't show.
+  const isWhole = row.type !== 'string_set' || row.value === null || row.value.every(isStorable);
+  return { ...parameter, fits: isWhole && fits(parameter.text) };
+}
+
+function plainParameter(row: ScalarRow): Pick<Parameter, 'json' | 'text'> | undefined {
   if (row.value === null) return undefined;
   switch (row.type) {
     case 'float':
@@ -33,7 +49,7 @@ export function parameterOf(row: ScalarRow): { json: string; text: string } | un
       return { json: JSON.stringify(text), text };
     }
     case 'string_set': {
-      const json = `[${row.value.map((value) => JSON.stringify(value)).join(', ')}]`;
+      const json = listJson(row.value);
       return { json, text: json };
     }
     default:
@@ -58,6 +74,8 @@ export function isHeldAs(json: string, held: string): boolean {
   if (typeof sent === 'string') return sent === held;
   if (typeof sent === 'number') return held.trim() !== '' && Number(held) === sent;
   if (typeof sent === 'boolean') return held.toLowerCase() === String(sent);
+  // As Java writes a list; the service takes lists, but how it gives them back is not written anywhere.
+  if (Array.isArray(sent) && held === `[${sent.join(', ')}]`) return true;
   try {
     return JSON.stringify(JSON.parse(held)) === JSON.stringify(sent);
   } catch {

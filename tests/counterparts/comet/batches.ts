@@ -90,6 +90,7 @@ function checkMetric(row: unknown, index: number): void {
     );
   checkPlace(row, index);
   checkLong(row, 'epoch', index);
+  checkLong({ timestamp: cutTime(row.timestamp) }, 'timestamp', index);
 }
 
 function checkParameter(row: unknown, index: number): void {
@@ -98,6 +99,7 @@ function checkParameter(row: unknown, index: number): void {
   checkName(row.parameterName, `values[${index}].parameterName`);
   checkParam(row.parameterValue, `values[${index}].parameterValue`);
   checkPlace(row, index);
+  checkLong(row, 'timestamp', index);
   const { source } = row;
   if (source !== undefined && source !== null)
     demand(SOURCES.has(source as string), `values[${index}].source must be one of ${[...SOURCES]}`);
@@ -109,7 +111,6 @@ function checkFields(row: object, known: Set<string>, index: number): void {
 
 function checkPlace(row: Record<string, unknown>, index: number): void {
   checkLong(row, 'step', index);
-  checkLong(row, 'timestamp', index);
   const { context } = row;
   if (context !== undefined && context !== null)
     demand(typeof context === 'string' && context !== '', `values[${index}].context must be a text that isn't empty`);
@@ -119,6 +120,11 @@ function checkLong(row: Record<string, unknown>, name: string, index: number): v
   const value = row[name];
   if (value !== undefined && value !== null)
     demand(isLong(value), `values[${index}].${name} must be a whole number of 64 bits`);
+}
+
+/** A number with a fraction is cut where a Long is wanted: the official loader sends seconds so, which end up in 1970. */
+function cutTime<T>(timestamp: T): T | number {
+  return typeof timestamp === 'number' ? Math.trunc(timestamp) + 0 : timestamp;
 }
 
 function addMetrics(call: Call, experiment: Experiment, rows: MetricValue[]): void {
@@ -133,7 +139,7 @@ function addMetrics(call: Call, experiment: Experiment, rows: MetricValue[]): vo
   for (const { metricName, metricValue, context, step, epoch, timestamp } of rows) {
     // The service keeps numbers as doubles.
     const value = typeof metricValue === 'bigint' ? Number(metricValue) : metricValue;
-    experiment.series(metricName, context ?? null).push(value, step ?? null, epoch ?? null, timestamp ?? null);
+    experiment.series(metricName, context ?? null).push(value, step ?? null, epoch ?? null, cutTime(timestamp ?? null));
   }
 }
 

@@ -160,7 +160,8 @@ test('a batch of metrics is taken whole or not at all', async (t) => {
     [{ step: 0.5 }, /step must be a whole number/],
     [{ step: '1' }, /step must be a whole number/],
     [{ epoch: 1.5 }, /epoch must be a whole number/],
-    [{ timestamp: 1_684_324_800.123 }, /timestamp must be a whole number/],
+    [{ timestamp: '1684324800123' }, /timestamp must be a whole number/],
+    [{ timestamp: 2 ** 64 + 0.5 }, /timestamp must be a whole number/],
     [{ context: '' }, /context/],
     [{ kind: 'x' }, /Unrecognized field "kind"/],
   ];
@@ -210,6 +211,20 @@ test('metric values are held as they came, twice when they came twice', async (t
   );
   assert.match(text, /"metricValue":"0.1","timestamp":0,"step":9007199254740993,"epoch":null/);
   assert.match(text, /"metricValue":"-0","timestamp":1,"step":-1/);
+});
+
+test('times of points with a fraction are taken, cut to whole milliseconds', async (t) => {
+  const { server, metrics, rest } = await withExperiment(t);
+  const times = [1_684_324_800.923, 0.5, -0.5, -1.5];
+  await taken(metrics(times.map((timestamp, step) => value({ step, timestamp }))));
+  await taken(rest('write/experiment/metric', { experimentKey: KEY, ...value({ step: 4, timestamp: 7.9 }) }));
+  const held = server.experiment(KEY).metrics.loss!.points();
+  assert.deepEqual(
+    held.map(({ timestamp }) => timestamp),
+    [1_684_324_800, 0, 0, -1, 7],
+  );
+  const { text } = await rest(`experiment/metrics/get-metric?experimentKey=${KEY}&metricName=loss`);
+  assert.match(text, /"timestamp":1684324800,/);
 });
 
 test('long metrics are sampled down on reading, kept whole within', async (t) => {
