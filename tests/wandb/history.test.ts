@@ -1,10 +1,19 @@
 // The history of a W&B run: one line a step over all series, in order, with nothing altered in silence.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { Batch, FloatSeriesBatch } from '../../src/model/batches.ts';
-import { fileSeries, floats, histograms, type Points, scalars, strings } from '../helpers/archive-runs.ts';
+import {
+  fileSeries,
+  floats,
+  histograms,
+  type Points,
+  scalars,
+  strings,
+  writeArchive,
+} from '../helpers/archive-runs.ts';
 import { codesOf, WandbBench } from './bench.ts';
 import type { LoadedRun } from './loaded-run.ts';
 import { counting, run } from './runs.ts';
@@ -284,6 +293,23 @@ test('series that go back, in later batches too, are put in order', async (t) =>
     [1, 2, 5, 7, 9].map((step) => [step, step]),
   );
   assert.equal(loaded.points('n').length, 10);
+});
+
+test('a series that begins again behind another one has one value a line, and all are kept', async (t) => {
+  const bench = await WandbBench.create(t);
+  const batches = [counting('a', 0, 299), counting('b', 0, 299), counting('a', 0, 299, (step) => -step - 1)];
+  // Parts of an archive come one after the other, each with some of a series.
+  await writeArchive(join(bench.folder, 'data'), [run('r', batches)], 2000);
+  const report = await bench.load();
+  assert.deepEqual(codesOf(report), { step_repeated: 300 });
+  const loaded = await bench.run();
+  assert.deepEqual(
+    loaded.points('a').map(([, , value]) => value),
+    Array.from({ length: 300 }, (_, i) => -i - 1),
+  );
+  assert.equal(loaded.kept('a')?.length, 600);
+  const [, , third] = bench.server.runs()[0]!.historyLines;
+  assert.equal(third?.match(/"a":/g)?.length, 1);
 });
 
 test('points without a step are at step 0, and kept', async (t) => {
