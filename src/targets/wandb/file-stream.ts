@@ -70,7 +70,8 @@ export class FileStream {
       return undefined;
     }
     const length = line.text.length + 3;
-    const isFull = this.#filled + length + TAIL.length > this.#body.length && this.#count > 0;
+    // Not of the room there is: one long line may have made more of it.
+    const isFull = this.#filled + length + TAIL.length > REQUEST_BYTES && this.#count > 0;
     if (isFull) return this.#send().then(() => this.#put(line.text, length));
     this.#put(line.text, length);
     return undefined;
