@@ -65,6 +65,8 @@ export interface WandbTargetOptions {
 
 /** Ids that are tried where those before were deleted. */
 const MAX_GENERATIONS = 50;
+/** Why a run is an ordinary one. */
+const NO_FORKS = 'the server does not fork runs';
 
 /**
  * W&B, hosted or one's own, by its wire. What becomes what is written down in docs/mapping-wandb.md.
@@ -288,7 +290,10 @@ export class WandbTarget implements ComparableTarget {
       if (status) {
         const own = this.#own(run, options, readOwn(status.config));
         // A load ended before it took down what W&B had done: nothing was sent since.
-        if (own.fork && own.fork.lines === undefined) own.fork = { ...own.fork, lines: status.lines };
+        if (own.fork && own.fork.lines === undefined) {
+          own.fork = { ...own.fork, lines: status.lines };
+          if (status.lines === 0) own.no_fork = NO_FORKS;
+        }
         if (own.no_fork !== undefined) noteOrdinary(making.alterations, own.no_fork);
         return { place, status, own };
       }
@@ -325,7 +330,7 @@ export class WandbTarget implements ComparableTarget {
       const lines = await upsert({ ...own, fork }, fork);
       if (lines === 'deleted') return undefined;
       if (typeof lines === 'number') {
-        whole = { ...(lines > 0 ? own : ordinary('the server does not fork runs')), fork: { ...fork, lines } };
+        whole = { ...(lines > 0 ? own : ordinary(NO_FORKS)), fork: { ...fork, lines } };
         await upsert(whole, lines > 0 ? fork : undefined);
         return whole;
       }
