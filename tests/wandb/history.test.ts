@@ -355,6 +355,22 @@ test('steps beyond 2^53 are not in the history, but kept', async (t) => {
   );
 });
 
+test('the last steps below 2^53 are not in the history: what is shown behind them would have no step', async (t) => {
+  const bench = await WandbBench.create(t);
+  const points: Points<number> = [
+    ['0', T, 1],
+    ['900719925474.0991', T + 1, 2],
+  ];
+  await bench.write(run('r', [floats('m', points), strings('s', [['0', T, 'x']])]));
+  const args = ['--step-multiplier', '10000'];
+  const planned = (await bench.plan(args)).runs[0]!.alterations.map(({ code }) => code);
+  assert.ok(planned.includes('step_out_of_range'), planned.join());
+  assert.equal(codesOf(await bench.load(args)).step_out_of_range, 1);
+  const loaded = await bench.run();
+  assert.equal(loaded.points('m').length, 1);
+  assert.equal(loaded.kept('m')?.length, 2);
+});
+
 test('steps that would be beyond 2^53 once they are moved up are not in the history either', async (t) => {
   const bench = await WandbBench.create(t);
   const points: Points<number> = [

@@ -8,7 +8,7 @@ import { inner, numberJson, secondsJson } from './json.ts';
 import { imagesJson } from './media.ts';
 import { type MergedStep, mergedSteps } from './merge.ts';
 import { X_AXIS } from './names.ts';
-import { ABSENT, type PointSpool, RECORD_WORDS, timeOf } from './point-spool.ts';
+import { ABSENT, LAST_STEP, type PointSpool, RECORD_WORDS, timeOf } from './point-spool.ts';
 
 /** Bytes of a line: 10 MiB but 100 KiB, "imposed by the back-end" (source of W&B's SDK). */
 export const MAX_LINE = 10_383_360;
@@ -100,7 +100,7 @@ export class HistoryLines {
         continue;
       }
       // Moved up, steps may be too large for W&B.
-      if (step > Number.MAX_SAFE_INTEGER) {
+      if (step > LAST_STEP) {
         for (let i = 0; i < merged.length; i++) series[merged.series[i]!]!.beyond++;
         continue;
       }

@@ -19,6 +19,7 @@ import {
   tagName,
   X_AXIS,
 } from './names.ts';
+import { LAST_STEP } from './point-spool.ts';
 import { MEDIA_ROWS, TABLE_ROWS } from './table-files.ts';
 
 const WHOLE = 'the series is also kept whole in series.csv.gz';
@@ -81,9 +82,12 @@ const SAFE_DIGITS = 15;
 /** True if some step of a series has more digits than readers of JSON keep. */
 export function hasLongSteps({ steps }: AttributeSurvey, multiplier: bigint): boolean {
   if (!steps?.range) return false;
-  // Zeros that don't count are none.
-  const digits = (micro: bigint) => String(micro < 0n ? -micro : micro).replace(/^0+|0{1,6}$/g, '').length;
-  return [steps.range.least, steps.range.greatest].some((step) => digits(step * multiplier) > SAFE_DIGITS);
+  const { least, greatest } = steps.range;
+  const farthest = (greatest > -least ? greatest : -least) * multiplier;
+  // No step has more digits than the farthest one before the point, and the least unit of all behind it.
+  let unit = steps.exactMultiplier;
+  for (let by = multiplier; unit > 1n && by % 10n === 0n; by /= 10n) unit /= 10n;
+  return String((farthest * unit) / 1_000_000n).length > SAFE_DIGITS;
 }
 
 /** A multiplier that is larger than the steps need makes reading slow. */
@@ -121,7 +125,7 @@ export function foreseePoints(
     noteOddHistograms(list, path, oddHistograms);
     const range = steps.range;
     if (isBeyond(range, stepMultiplier)) noteBeyond(list, path, 1);
-    if (range && range.least < 0n) noteMoved(list, path, 1);
+    if (isNegative(range, stepMultiplier)) noteMoved(list, path, 1);
   }
 }
 
@@ -129,7 +133,12 @@ export function foreseePoints(
 export function isBeyond(range: { least: bigint; greatest: bigint } | undefined, multiplier: bigint): boolean {
   if (!range) return false;
   const farthest = range.greatest > -range.least ? range.greatest : -range.least;
-  return (farthest * multiplier) / 1_000_000n > BigInt(Number.MAX_SAFE_INTEGER);
+  return (farthest * multiplier) / 1_000_000n > BigInt(LAST_STEP);
+}
+
+/** True if a series has whole steps below 0. */
+export function isNegative(range: { least: bigint } | undefined, multiplier: bigint): boolean {
+  return range !== undefined && (range.least * multiplier) / 1_000_000n < 0n;
 }
 
 export function noteCollisions(list: AlterationList, path: string, policy: CollisionPolicy, points: number): void {

@@ -215,7 +215,7 @@ export class RunHistory {
     const file = kind === 'float' ? SERIES_FILE : kind === 'histogram' ? HISTOGRAMS_FILE : 'file_series.csv.gz';
     plan.noteRepeated(list, path, one.repeated);
     plan.noteBeyond(list, path, one.beyond);
-    if (this.shift > 0 && steps?.range && steps.range.least < 0n) plan.noteMoved(list, path, 1);
+    if (this.shift > 0 && plan.isNegative(steps?.range, this.#options.stepMultiplier)) plan.noteMoved(list, path, 1);
     const merged = `The time of its line is another one; ${file} has the point's own.`;
     list.add('timestamp_merged', path, merged, one.timeMerged);
     const inherited = `Points up to the fork are those of the parent; ${file} has the run's own.`;
