@@ -32,7 +32,9 @@ export function homeOf(type: AttributeType): 'config' | 'history' | 'file' {
 
 /** The key of an attribute path that is alone (contract of the official exporter). */
 export function plainKey(path: string, keepSlashes: boolean): string {
-  const safe = path.replace(keepSlashes ? /[^a-zA-Z0-9_/]/gu : /[^a-zA-Z0-9_]/gu, '_');
+  const plain = path.replace(keepSlashes ? /[^a-zA-Z0-9_/]/gu : /[^a-zA-Z0-9_]/gu, '_');
+  // Files of tables and images have the key in their paths, which have no empty parts at W&B.
+  const safe = plain.replace(/\/(?=\/)/g, '/_');
   const begun = /^[a-zA-Z_]/.test(safe) ? safe : `_${safe}`;
   const key = begun.length > MAX_KEY ? `${begun.slice(0, MAX_KEY - 9)}_${shortHash(path)}` : begun;
   return RESERVED.has(key) ? `${key}_` : key;
