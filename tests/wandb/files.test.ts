@@ -213,6 +213,32 @@ test('the same image at several steps, and a key with slashes', async (t) => {
   assert.equal(loaded.run.rows.length, 2);
 });
 
+test('files of one name at one step, or of one attribute, are all there', async (t) => {
+  const bench = await WandbBench.create(t);
+  const names = ['x/0.png', 'y/0.png', 'x/1.png', 'y/1.png'];
+  for (const [shade, name] of names.entries()) await bench.putFile(name, png(2, 2, shade));
+  const series = fileSeries('series', [
+    ['0', T, 'x/0.png'],
+    ['1', T + 1, 'x/1.png'],
+    ['0', T + 2, 'y/0.png'],
+    ['1', T + 3, 'y/1.png'],
+  ]);
+  const rows = ['x/0.png', 'y/0.png'].map((file) => ({ path: 'single', type: 'file' as const, file }));
+  await bench.write(run('r', [series, { kind: 'files', rows }]));
+  assert.equal(codesOf(await bench.load()).file_renamed, 3);
+  const loaded = await bench.run();
+  const hashes = (from: string[]) => from.map((name) => sha256(png(2, 2, names.indexOf(name)))).sort();
+  assert.deepEqual(Object.values(loaded.files('series')).sort(), hashes(names));
+  assert.deepEqual(Object.values(loaded.files('single')).sort(), hashes(['x/0.png', 'y/0.png']));
+  const [[, , shown] = []] = loaded.rows('single');
+  assert.deepEqual(imagesOf(loaded, shown).sort(), hashes(['x/0.png', 'y/0.png']));
+  const { problems } = await bench.verify();
+  assert.deepEqual(
+    problems.filter(({ code }) => code.startsWith('target_')),
+    [],
+  );
+});
+
 test('a file that is gone is a failure; the run stays unfinished, and the next load completes it', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.putFile('here.txt', 'here');

@@ -15,7 +15,7 @@ export const MAX_LINE = 10_383_360;
 /** Room for what stands in every line. */
 const LINE_ENDS = 200;
 /** Images of one value (source of W&B's SDK). */
-const MAX_IMAGES = 108;
+export const MAX_IMAGES = 108;
 
 /** A line of the history, as it stands inside a JSON string. */
 export interface HistoryLine {

@@ -171,6 +171,10 @@ export function noteMoved(list: AlterationList, path: string, points: number): v
   list.add('step_moved', path, message, points);
 }
 
+export function noteManyImages(list: AlterationList, path: string, images: number): void {
+  list.add('images_left_out', path, 'W&B shows no more images of one step; the files are in the artifact.', images);
+}
+
 /** Adds what single values go through; a load sees these itself when they come. */
 export function foreseeValues(list: AlterationList, survey: RunSurvey, { textLimit, leftOut }: ConfigPlan): void {
   for (const [name, entry] of survey) {

@@ -223,8 +223,7 @@ export class RunHistory {
     const place = kind === 'image' ? 'files/' : file;
     const long = `The line would be longer than W&B takes: left out of the history, kept in ${place}.`;
     list.add('row_too_long', path, long, one.tooLong);
-    const many = 'W&B shows no more images of one step; the files are in the artifact.';
-    list.add('images_left_out', path, many, one.tooMany);
+    plan.noteManyImages(list, path, one.tooMany);
   }
 
   async #keepAltered(): Promise<void> {

@@ -15,7 +15,7 @@ import { RefusedEntries } from './artifact-save.ts';
 import type { RunBackEnd, RunEnd } from './back-end.ts';
 import type { RunInput } from './client.ts';
 import type { ConfigPlan } from './config.ts';
-import { type HistoryLines, MAX_LINE } from './history-lines.ts';
+import { type HistoryLines, MAX_IMAGES, MAX_LINE } from './history-lines.ts';
 import { type Image, imageBlob, imagesJson } from './media.ts';
 import { ARTIFACT_TYPE, artifactFileName, clientId, homeOf, OWN, type RunKeys, X_AXIS } from './names.ts';
 import { internalConfig, type OwnConfig } from './own-config.ts';
@@ -68,6 +68,8 @@ export class WandbRun implements TargetRun {
   readonly #config: RunConfig;
   readonly #history: RunHistory;
   readonly #tables: RunTables;
+  /** Images of single files, by key. */
+  readonly #images = new Map<string, string[]>();
   /** Values for the closing line: tables, and images of single files. */
   readonly #shown: { key: string; json: string }[] = [];
   readonly #imageKeys = new Set<string>();
@@ -103,7 +105,8 @@ export class WandbRun implements TargetRun {
       locate: options.locate,
       expected: options.files ?? new Map(),
       failedAttributes: options.failedAttributes ?? new Set(),
-      fileName: (name, parent, taken) => artifactFileName(name, parent, keys.parents, taken),
+      fileName: (name, parent, taken) =>
+        artifactFileName(name, parent, keys.parents, (path) => this.#files.entries.has(path), taken),
       // Steps in names are Neptune's own.
       stepMultiplier: 1n,
       alterations,
@@ -147,6 +150,7 @@ export class WandbRun implements TargetRun {
     await this.#ready();
     const { backEnd, tempFolder, beforeMark } = this.#context;
     await this.#history.finish();
+    for (const [key, blobs] of this.#images) this.#shown.push({ key, json: imagesJson(blobs) });
     this.#shown.push(...(await this.#tables.send()));
     await backEnd.flushMedia();
     const lines = await this.#sendLines();
@@ -170,7 +174,12 @@ export class WandbRun implements TargetRun {
     const { key } = attribute;
     const blob = imageBlob(image);
     this.#imageKeys.add(key);
-    if (!origin.point) this.#shown.push({ key, json: imagesJson([blob]) });
+    if (!origin.point) {
+      const blobs = this.#images.get(key) ?? [];
+      this.#images.set(key, blobs);
+      if (blobs.length < MAX_IMAGES) blobs.push(blob);
+      else plan.noteManyImages(this.#alterations, origin.path, 1);
+    }
     // The file is in the artifact all the same.
     else if (!(await this.#history.image(origin.point, blob, attribute))) return;
     await this.#context.backEnd.media(file, origin);
