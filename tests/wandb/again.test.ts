@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { runWandb } from '../counterparts/wandb-readback.ts';
-import { floats, line, scalars, strings } from '../helpers/archive-runs.ts';
+import { fileSeries, floats, line, type SampleRun, scalars, strings } from '../helpers/archive-runs.ts';
 import { WandbBench } from './bench.ts';
+import { png } from './pictures.ts';
 import { counting, filesRun, run } from './runs.ts';
 
 const T = 1_700_000_000_000;
@@ -89,6 +90,50 @@ test('a half run that someone wrote to is not gone on with', async (t) => {
     .filter(({ state }) => state === 'finished')
     .flatMap(({ historyLines }) => historyLines);
   assert.ok(!lines.some((text) => text.includes('mine')));
+});
+
+test('lines of a half run that lacks an image are not gone on with once it is there', async (t) => {
+  const shapes: Record<string, () => SampleRun> = {
+    'of a series': () =>
+      run('r', [
+        counting('m', 0, 5),
+        fileSeries('i', [
+          ['1', T, 'here.png'],
+          ['3', T, 'gone.png'],
+        ]),
+      ]),
+    'of its own': () => filesRun('r', { i: 'here.png', j: 'gone.png' }, [counting('m', 0, 5)]),
+  };
+  for (const [name, shape] of Object.entries(shapes)) {
+    const bench = await WandbBench.create(t);
+    await bench.putFile('here.png', png(2, 2));
+    await bench.write(shape());
+    for (let i = 0; i < 2; i++) await bench.load([], { code: 3 });
+    assert.equal(bench.server.runs().length, 1, 'nothing changed: the same run');
+    await bench.putFile('gone.png', png(2, 2, 9));
+    const removed = await bench.cli('load');
+    assert.equal(removed.code, 3, name);
+    assert.match(removed.stderr, /it was removed/);
+    assert.equal((await bench.load()).loaded, 1);
+    assert.deepEqual((await bench.verify()).problems, [], name);
+    assert.equal(bench.server.runs().length, 1);
+  }
+});
+
+test('a table that W&B refused once', async (t) => {
+  const bench = await WandbBench.create(t, {
+    faults: [{ operation: 'createArtifact', after: 1, kind: 'status', status: 400 }],
+  });
+  await bench.write(
+    run(
+      'r',
+      ['s', 't'].map((path) => strings(path, [['0', T, path]])),
+    ),
+  );
+  await bench.load([], { code: 3 });
+  await bench.load([], { code: 3 });
+  assert.equal((await bench.load()).loaded, 1);
+  assert.deepEqual((await bench.verify()).problems, []);
 });
 
 test('a run that was deleted at W&B is made anew, with an id of its own', async (t) => {

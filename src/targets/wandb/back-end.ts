@@ -3,7 +3,7 @@
 import type { Origin } from '../file-store.ts';
 import { type ArtifactEntry, saveArtifact } from './artifact-save.ts';
 import type { RunInput, RunPlace, WandbClient } from './client.ts';
-import { type FileStream, strangeHalf } from './file-stream.ts';
+import { type FileStream, outdatedHalf, strangeHalf } from './file-stream.ts';
 import type { HistoryLine } from './history-lines.ts';
 import { difference, type JsonObject, objectIn, parseExact } from './json.ts';
 import type { MediaFile, RunFiles } from './run-files.ts';
@@ -28,6 +28,14 @@ export interface RunEnd {
 
 /** Takes what a run consists of, after the mapping. */
 export interface RunBackEnd {
+  /**
+   * The lines are about to come.
+   * @param shown hash of what they show of files and tables
+   * @param isWhole nothing failed so far
+   * @param config JSON of a config with a mark of the run
+   * @returns the mark that the run has to have as long as it lacks something
+   */
+  begin(shown: string, isWhole: boolean, config: (mark: string) => string): Promise<string | undefined>;
   /** Undefined if nothing has to be waited for. */
   line(line: HistoryLine): Promise<void> | undefined;
   /** All lines were given. @throws what went wrong with one */
@@ -48,6 +56,8 @@ export interface SendingOptions {
   place: RunPlace;
   stream: FileStream;
   files: RunFiles;
+  /** What an earlier load left. @param shown its mark, if it lacked something */
+  half: { storageId: string; shown: string | undefined } | undefined;
   /** The last line that the server had when this load began. */
   tail: string | undefined;
   signal: AbortSignal;
@@ -60,6 +70,20 @@ export class SendingBackEnd implements RunBackEnd {
 
   constructor(options: SendingOptions) {
     this.#options = options;
+  }
+
+  async begin(shown: string, isWhole: boolean, config: (mark: string) => string): Promise<string | undefined> {
+    const { client, place, stream, half } = this.#options;
+    const isBegun = half !== undefined && stream.isBegun;
+    if (isBegun && half.shown !== undefined && half.shown !== shown) {
+      await client.deleteRun(half.storageId, true);
+      throw outdatedHalf(place.name);
+    }
+    if (isWhole) return undefined;
+    // Lines of a load that lacked nothing, and lines of this one: no load makes the same.
+    const mark = isBegun ? (half.shown ?? 'mixed') : shown;
+    if (mark !== half?.shown) await client.upsertRun(place, { config: config(mark) });
+    return mark;
   }
 
   line(line: HistoryLine): Promise<void> | undefined {

@@ -94,6 +94,8 @@ class ComparingBackEnd implements RunBackEnd {
     });
   }
 
+  async begin(): Promise<undefined> {}
+
   line(line: HistoryLine): Promise<void> | undefined {
     return this.#history.add(line);
   }

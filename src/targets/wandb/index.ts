@@ -203,7 +203,8 @@ export class WandbTarget implements ComparableTarget {
     });
     const report = (paths: readonly string[]) => stream.uploaded(paths);
     const files = new RunFiles({ client, place, mayBeThere: status !== undefined, report, signal });
-    const backEnd = new SendingBackEnd({ client, place, stream, files, tail: status?.tail, signal });
+    const half = status && { storageId: status.storageId, shown: readOwn(status.config)?.shown };
+    const backEnd = new SendingBackEnd({ client, place, stream, files, half, tail: status?.tail, signal });
     return new WandbRun(place.name, {
       ...(await this.#context(run, options)),
       backEnd,

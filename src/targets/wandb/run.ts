@@ -1,5 +1,6 @@
 // One run on its way into W&B: takes batches, sends tables, files and the lines of its history, checks, and ends it.
 
+import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { throwIfAborted } from '../../http/limits.ts';
 import type { Batch } from '../../model/batches.ts';
@@ -73,6 +74,10 @@ export class WandbRun implements TargetRun {
   /** Values for the closing line: tables, and images of single files. */
   readonly #shown: { key: string; json: string }[] = [];
   readonly #imageKeys = new Set<string>();
+  /** Of what the history shows of files and tables. */
+  readonly #showing = createHash('sha256');
+  /** That of a run that lacks something. */
+  #mark: string | undefined;
   #isReady = false;
 
   constructor(id: string, context: RunContext) {
@@ -153,6 +158,7 @@ export class WandbRun implements TargetRun {
     for (const [key, blobs] of this.#images) this.#shown.push({ key, json: imagesJson(blobs) });
     this.#shown.push(...(await this.#tables.send()));
     await backEnd.flushMedia();
+    await this.#begin();
     const lines = await this.#sendLines();
     await this.#history.settle();
     const end = this.#end(lines);
@@ -182,7 +188,17 @@ export class WandbRun implements TargetRun {
     }
     // The file is in the artifact all the same.
     else if (!(await this.#history.image(origin.point, blob, attribute))) return;
+    this.#showing.update(`${key}:${blob}\n`);
     await this.#context.backEnd.media(file, origin);
+  }
+
+  /** Lines that a half run has show what there was then. */
+  async #begin(): Promise<void> {
+    const { backEnd, own, fork } = this.#context;
+    for (const { key, json } of this.#shown) this.#showing.update(`${key}:${json}\n`);
+    this.#mark = await backEnd.begin(this.#showing.digest('hex'), this.failures.length === 0, (shown) =>
+      JSON.stringify({ [OWN]: { value: { ...own, shown } }, _wandb: { value: internalConfig(fork, undefined) } }),
+    );
   }
 
   async #sendLines(): Promise<HistoryLines> {
@@ -254,7 +270,11 @@ export class WandbRun implements TargetRun {
     const { info, made, own, fork } = this.#context;
     const { shift, hasAxis, series } = this.#history;
     const axis = hasAxis ? { name: X_AXIS, keys: series.map(({ key }) => key) } : undefined;
-    const whole: OwnConfig = { ...own, ...(shift > 0 ? { step_shift: shift } : {}) };
+    const whole: OwnConfig = {
+      ...own,
+      ...(this.#mark === undefined ? {} : { shown: this.#mark }),
+      ...(shift > 0 ? { step_shift: shift } : {}),
+    };
     const members = [
       ...this.#config.members(),
       `"${OWN}":{"value":${JSON.stringify(whole)}}`,
