@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { diskName } from '../../src/archive/names.ts';
 import type { Batch } from '../../src/model/batches.ts';
-import { fileSeries, scalars } from '../helpers/archive-runs.ts';
+import { fileSeries, scalars, writeExported } from '../helpers/archive-runs.ts';
 import { JPEG } from '../verify/pictures.ts';
 import { codesOf, PROJECT, WandbBench } from './bench.ts';
 import type { LoadedRun } from './loaded-run.ts';
@@ -237,6 +237,30 @@ test('files of one name at one step, or of one attribute, are all there', async 
     problems.filter(({ code }) => code.startsWith('target_')),
     [],
   );
+});
+
+test('links in a folder are followed where the archive tells of the file, and else told', async (t) => {
+  const bench = await WandbBench.create(t);
+  const place = await bench.putFile('set/0.txt', 'x');
+  await bench.putFile('elsewhere.txt', 'y');
+  await symlink(join(place, '../../elsewhere.txt'), join(place, '../1.txt'));
+  const sample = run('r', [{ kind: 'files', rows: [{ path: 'set', type: 'file_set', file: 'set' }] }]);
+  await bench.write(sample);
+  assert.equal((await bench.load([], { code: 3 })).partial, 1);
+  assert.match(await bench.written(), /1\.txt is a link/);
+  const files = [
+    ['set/0.txt', 'x'],
+    ['set/1.txt', 'y'],
+  ].map(([path = '', content = '']) => ({
+    attributePath: 'set',
+    attributeType: 'file_set' as const,
+    path,
+    bytes: 1,
+    sha256: sha256(content),
+  }));
+  await writeExported(join(bench.folder, 'data'), sample, { files });
+  await bench.load();
+  assert.deepEqual(Object.values((await bench.run()).files('set')).sort(), [sha256('x'), sha256('y')].sort());
 });
 
 test('a file that is gone is a failure; the run stays unfinished, and the next load completes it', async (t) => {
