@@ -14,8 +14,8 @@ export interface LoadReport extends LoadResult {
   logFile: string | null;
 }
 
-/** Lines of talk. */
-export function loadLines(report: LoadReport): string[] {
+/** Lines of talk. @param loader name of the target */
+export function loadLines(report: LoadReport, loader: string): string[] {
   const { runs, loaded, completed, updated, skipped, rescaled, foreign, failed, partial } = report;
   const outcomes = [
     `${count(loaded)} loaded`,
@@ -40,7 +40,7 @@ export function loadLines(report: LoadReport): string[] {
     lines.push(`  Altered, merged or left out on the way: ${kinds.join(', ')}`);
     const where = report.logFile === null ? '' : 'the log below and ';
     lines.push(
-      `  Each is named in ${where}the run's artifact neptune_exporter/alterations.json; docs/mapping-mlflow.md says where the original is kept.`,
+      `  Each is named in ${where}the run's artifact neptune_exporter/alterations.json; docs/mapping-${loader}.md says where the original is kept.`,
     );
   }
   if (report.errorReport !== null) {

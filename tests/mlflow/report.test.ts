@@ -5,7 +5,7 @@ import test from 'node:test';
 import { loadLines } from '../../src/cli/load-report.ts';
 
 test('nobody is told that nothing was lost where something may be', () => {
-  const text = loadLines({
+  const report = {
     runs: 2,
     loaded: 1,
     completed: 0,
@@ -23,9 +23,12 @@ test('nobody is told that nothing was lost where something may be', () => {
     errors: 1,
     errorReport: '/errors.jsonl',
     logFile: null,
-  }).join('\n');
+  };
+  const text = loadLines(report, 'mlflow').join('\n');
   assert.doesNotMatch(text, /nothing .*lost/);
   assert.match(text, /1 not loaded whole \(1 of them in part\)/);
   assert.match(text, /Altered, merged or left out on the way: file_absent 1, points_merged 2/);
+  assert.match(text, /docs\/mapping-mlflow\.md/);
+  assert.match(loadLines(report, 'wandb').join('\n'), /docs\/mapping-wandb\.md/);
   assert.match(text, /what the archive itself lacks has to be exported first/);
 });

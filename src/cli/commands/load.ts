@@ -143,7 +143,7 @@ async function runLoad(options: LoadOptions, context: CliContext): Promise<numbe
       errorReport: errors.count > 0 ? errors.path : null,
       logFile: log.path ?? null,
     };
-    for (const line of loadLines(report)) terminal.line(line);
+    for (const line of loadLines(report, target.name)) terminal.line(line);
     if (options.json) terminal.result(JSON.stringify(report, null, 2));
     return report.failed > 0 ? EXIT.incomplete : EXIT.ok;
   } finally {
