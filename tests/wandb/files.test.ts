@@ -185,6 +185,19 @@ test('images are media: in the line of their step, several of one step together'
   assert.deepEqual(bench.refusals, []);
 });
 
+test('an image whose time isn’t that of its line is told', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.putFile('a.png', png(2, 2));
+  const frames = fileSeries('frames', [
+    ['0', T, 'a.png'],
+    ['1', T + 500_000, 'a.png'],
+  ]);
+  await bench.write(run('r', [frames, counting('m', 0, 3), counting('n', 0, 3)]));
+  assert.deepEqual(codesOf(await bench.load()), { timestamp_merged: 1 });
+  const kept = (await bench.run()).text('neptune_exporter/file_series.csv.gz');
+  assert.match(kept ?? '', /^frames,1,2023-11-14T22:21:40\+00:00,a\.png$/m);
+});
+
 test('more images than one value takes are all in the artifact', async (t) => {
   const bench = await WandbBench.create(t);
   const points = Array.from({ length: 120 }, (_, i): [string, number, string] => ['0', T + i, `i/${i}.png`]);

@@ -185,7 +185,7 @@ export class HistoryLines {
       if (bytes + added > this.#maxLine) {
         one.tooLong += end - i;
       } else {
-        if (one.kind === 'histogram' && timeOf(records, end - 1) !== timestamp) one.timeMerged++;
+        for (let at = last - places.length; at < last; at++) if (timeOf(records, at) !== timestamp) one.timeMerged++;
         one.lastBlobs = places;
         parts[count++] = this.#prefixes[number]!;
         parts[count++] = inner(json);
