@@ -6,6 +6,7 @@ import type { RunInput, RunPlace, WandbClient } from './client.ts';
 import { type FileStream, outdatedHalf, strangeHalf } from './file-stream.ts';
 import type { HistoryLine } from './history-lines.ts';
 import { difference, type JsonObject, objectIn, parseExact } from './json.ts';
+import { lostAxis } from './own-config.ts';
 import type { MediaFile, RunFiles } from './run-files.ts';
 
 /** An artifact that is an output of the run. */
@@ -130,8 +131,11 @@ export class SendingBackEnd implements RunBackEnd {
     else if (this.#last && held.tail !== undefined && lineDifference(this.#last, held.tail) !== undefined) {
       lost.push('The last line of the history is not at W&B as it was sent.');
     }
-    const inConfig = missingIn(objectIn(input.config) ?? {}, held.config);
+    const config = objectIn(input.config) ?? {};
+    const inConfig = missingIn(config, held.config);
     if (inConfig !== undefined) lost.push(`The value '${inConfig}' of the config is not at W&B as it was sent.`);
+    const axis = lostAxis(config, held.config);
+    if (axis !== undefined) lost.push(`The x axis of '${axis}' is not at W&B as it was sent.`);
     const inSummary = missingIn(objectIn(summary) ?? {}, held.summary);
     if (inSummary !== undefined) lost.push(`The value '${inSummary}' of the summary is not at W&B as it was sent.`);
     return lost;

@@ -62,6 +62,25 @@ function metricDefinitions({ name, keys }: { name: string; keys: Iterable<string
   return [{ '1': name, '6': [], '7': [] }, ...metrics];
 }
 
+/** The x axes that a config gives to metrics, by their names. */
+export function axesOf({ _wandb: wrapped }: JsonObject): Map<string, string> {
+  const internal = isObject(wrapped) && isObject(wrapped.value) ? wrapped.value : {};
+  const all = (Array.isArray(internal.m) ? internal.m : []).map((one: unknown) => (isObject(one) ? one : {}));
+  const axes = new Map<string, string>();
+  for (const { 1: name, 5: axis } of all) {
+    const step = typeof axis === 'number' ? all[axis - 1]?.[1] : undefined;
+    if (typeof name === 'string' && typeof step === 'string') axes.set(name, step);
+  }
+  return axes;
+}
+
+/** A metric that has another x axis than it should. */
+export function lostAxis(expected: JsonObject, found: JsonObject): string | undefined {
+  const there = axesOf(found);
+  for (const [name, step] of axesOf(expected)) if (there.get(name) !== step) return name;
+  return undefined;
+}
+
 /**
  * A config's text with another parent, everything else as it stands there: numbers keep their digits.
  * @throws SyntaxError if it is no JSON
