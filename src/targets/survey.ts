@@ -20,6 +20,8 @@ export interface AttributeSurvey {
   missingTimestamps: number;
   /** Before 1970. */
   negativeTimestamps: number;
+  /** Of points, beyond `CALENDAR_MS`. */
+  farTimestamps: number;
   nulls: number;
   nans: number;
   infinities: number;
@@ -40,6 +42,9 @@ export interface AttributeSurvey {
   /** Single times that no calendar has. */
   oddTimes: number;
 }
+
+/** The years 1 to 9999, which Python's times know, in milliseconds since 1970. */
+export const CALENDAR_MS = { first: -62_135_596_800_000, last: 253_402_300_799_999 } as const;
 
 /** The attributes of one run, by `surveyKey`. */
 export type RunSurvey = Map<string, AttributeSurvey>;
@@ -145,6 +150,7 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       missingSteps: 0,
       missingTimestamps: 0,
       negativeTimestamps: 0,
+      farTimestamps: 0,
       nulls: 0,
       nans: 0,
       infinities: 0,
@@ -167,6 +173,10 @@ function surveyTimes(entry: AttributeSurvey, batch: SeriesBatch): void {
   for (let i = 0; i < batch.length; i++) {
     if (batch.stepValid?.[i] === 0) entry.missingSteps++;
     if (batch.timestampValid?.[i] === 0) entry.missingTimestamps++;
-    else if (int64At(timestamps, i) < 0) entry.negativeTimestamps++;
+    else {
+      const time = int64At(timestamps, i);
+      if (time < 0) entry.negativeTimestamps++;
+      if (time < CALENDAR_MS.first || time > CALENDAR_MS.last) entry.farTimestamps++;
+    }
   }
 }

@@ -61,7 +61,7 @@ function foreseeSteps(list: AlterationList, entry: AttributeSurvey, multiplier: 
 }
 
 function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: bigint): void {
-  const { path, rows, unstorableTexts } = entry;
+  const { path, rows, unstorableTexts, farTimestamps } = entry;
   const long = `Steps of more than ${SAFE_DIGITS} digits are rounded by readers of tables; texts.jsonl.gz has them whole.`;
   if (hasLongSteps(entry, multiplier)) list.add('step_rounded', path, long, rows);
 
@@ -72,6 +72,8 @@ function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: 
     const message = `Pages show the first ${MEDIA_ROWS} rows of a table; all are in its artifact.`;
     list.add('table_shortened', path, message, rows - MEDIA_ROWS);
   }
+  const far = 'Times outside the years 1 to 9999 are left out of the table; texts.jsonl.gz has them.';
+  list.add('time_left_out', path, far, farTimestamps);
   const odd = 'Texts with characters that W&B can not hold; they are whole in texts.jsonl.gz.';
   list.add('text_not_storable', path, odd, unstorableTexts);
 }

@@ -58,7 +58,7 @@ export class RunTables {
       this.#tables.set(name, tables);
     }
     await tables.add(batch);
-    if (hasLongSteps(entry, multiplier) || entry.unstorableTexts > 0)
+    if (hasLongSteps(entry, multiplier) || entry.unstorableTexts > 0 || entry.farTimestamps > 0)
       await writeTexts(own.gzip('texts.jsonl.gz'), batch);
   }
 
