@@ -1,5 +1,6 @@
 // Where a run on its way to W&B ends up: at the server, or beside what the server holds already (see compare.ts).
 
+import { sleep } from '../../http/limits.ts';
 import type { Origin } from '../file-store.ts';
 import { type ArtifactEntry, saveArtifact } from './artifact-save.ts';
 import type { RunInput, RunPlace, WandbClient } from './client.ts';
@@ -7,7 +8,7 @@ import { type FileStream, outdatedHalf, strangeHalf } from './file-stream.ts';
 import type { HistoryLine } from './history-lines.ts';
 import { difference, type JsonObject, objectIn, parseExact } from './json.ts';
 import { lostAxis } from './own-config.ts';
-import type { MediaFile, RunFiles } from './run-files.ts';
+import { LOOKS, type MediaFile, type RunFiles } from './run-files.ts';
 
 /** An artifact that is an output of the run. */
 export interface RunArtifact {
@@ -122,7 +123,17 @@ export class SendingBackEnd implements RunBackEnd {
     await stream.summary(summary);
   }
 
-  async check({ input, summary }: RunEnd): Promise<string[]> {
+  async check(end: RunEnd): Promise<string[]> {
+    let lost: string[] = [];
+    for (const pause of LOOKS) {
+      await sleep(pause, this.#options.signal);
+      lost = await this.#lost(end);
+      if (lost.length === 0) break;
+    }
+    return lost;
+  }
+
+  async #lost({ input, summary }: RunEnd): Promise<string[]> {
     const { client, place, stream } = this.#options;
     const held = await client.run(place);
     if (!held) return ['W&B does not have the run any more.'];

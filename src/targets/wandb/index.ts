@@ -66,7 +66,7 @@ export interface WandbTargetOptions {
 /** Ids that are tried where those before were deleted. */
 const MAX_GENERATIONS = 50;
 /** Why a run is an ordinary one. */
-const NO_FORKS = 'the server does not fork runs';
+const NO_FORKS = 'the server gave it no lines of its parent';
 
 /**
  * W&B, hosted or one's own, by its wire. What becomes what is written down in docs/mapping-wandb.md.
