@@ -167,6 +167,42 @@ test('a changed run, changed back', async (t) => {
   assert.equal((await bench.verify()).code, 0);
 });
 
+test('until the new run is finished, the old one stays', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.write(run('r', [counting('m', 0, 3)]));
+  await bench.load();
+  await bench.write(run('r', [counting('m', 0, 4)]));
+  // Lines and summary arrive, the end of the run doesn't.
+  bench.server.replaceFaults([{ operation: 'fileStream', after: 2, kind: 'status', status: 503, times: 1000 }]);
+  assert.equal((await bench.cli('load', [], { NEPTUNE_EXPORTER_RETRY_SECONDS: '0' })).code, 3);
+  const states = () => bench.server.runs().map(({ state, historyLines }) => `${state} ${historyLines.length}`);
+  assert.deepEqual(states(), ['finished 4', 'running 5']);
+  // The end arrives, and the old run can't be deleted.
+  bench.server.replaceFaults([{ operation: 'deleteRun', kind: 'status', status: 503, times: 1000 }]);
+  assert.equal((await bench.cli('load', [], { NEPTUNE_EXPORTER_RETRY_SECONDS: '0' })).code, 3);
+  assert.deepEqual(states(), ['finished 4', 'finished 5']);
+  bench.server.replaceFaults([]);
+  assert.equal((await bench.load()).completed, 1);
+  assert.deepEqual(states(), ['finished 5']);
+});
+
+test('another multiplier beside a half of another content', async (t) => {
+  const bench = await WandbBench.create(t);
+  const first = run('r', [counting('m', 0, 3)]);
+  await bench.write(first);
+  await bench.load();
+  const whole = bench.server.runs()[0]!.name;
+  await bench.write(filesRun('r', { f: 'gone.txt' }, [counting('m', 0, 4)]));
+  await bench.load([], { code: 3 });
+  await bench.write(first);
+  assert.equal((await bench.load(['--step-multiplier', '10'])).rescaled, 1);
+  assert.equal((await bench.load()).completed, 1);
+  assert.deepEqual(
+    bench.server.runs().map(({ name }) => name),
+    [whole],
+  );
+});
+
 test('another multiplier: skipped, and told', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.write(run('r', [counting('m', 0, 3)]));

@@ -159,10 +159,13 @@ export class WandbTarget implements ComparableTarget {
     const whole = own.find((one) => isFinished(one) && isForm(one) && one.parts.multiplier === wanted.multiplier);
     // More than one: the load that was to replace the others did not get to its end.
     if (whole && own.length === 1) return { id: whole.name, state: 'whole' };
+    // A half beside it is of a content that the archive doesn't have any more.
+    const rescaled = own.find((one) => isFinished(one) && isForm(one));
+    if (!whole && rescaled) return { id: rescaled.name, state: 'rescaled' };
     const half = whole ?? own.find((one) => !isFinished(one));
     if (half) return { id: half.name, state: 'half' };
     const [other] = own;
-    if (other) return { id: other.name, state: isForm(other) ? 'rescaled' : 'changed' };
+    if (other) return { id: other.name, state: 'changed' };
     const { displayName } = runHead(run, this.#project(run), new AlterationList());
     const foreign = known.foreign(displayName);
     return foreign === undefined ? undefined : { id: foreign, state: 'foreign' };
@@ -212,8 +215,8 @@ export class WandbTarget implements ComparableTarget {
       made,
       own: begun.own,
       fork: inheritedFork(begun.own),
-      beforeMark: async () => {
-        // Only now: until the new run was whole, the old one was all that there was.
+      afterMark: async () => {
+        // Only now: until the new run is whole, the old one is all that there is.
         for (const other of others) if (isFinished(other)) await client.deleteRun(other.storageId, false);
       },
     });
@@ -272,7 +275,7 @@ export class WandbTarget implements ComparableTarget {
       config: planConfig(options.survey, keys.keys),
       artifact: artifactName(run, runKey(run, namePrefix)),
       tempFolder: join(await this.#temp(), String(this.#runs++)),
-      beforeMark: async () => {},
+      afterMark: async () => {},
     } satisfies Partial<RunContext>;
   }
 

@@ -46,8 +46,8 @@ export interface RunContext {
   artifact: string;
   /** Lines up to this step are the parent's. */
   fork: { run: string; step: number } | undefined;
-  /** What has to be done before the run is whole, so that there is only one of it then. */
-  beforeMark: () => Promise<void>;
+  /** What has to be done once the run is whole, so that there is only one of it. */
+  afterMark: () => Promise<void>;
   /** An own folder for what waits; removed at the end. */
   tempFolder: string;
 }
@@ -153,7 +153,7 @@ export class WandbRun implements TargetRun {
 
   async finish(complete: boolean): Promise<void> {
     await this.#ready();
-    const { backEnd, tempFolder, beforeMark } = this.#context;
+    const { backEnd, tempFolder, afterMark } = this.#context;
     await this.#history.finish();
     for (const [key, blobs] of this.#images) this.#shown.push({ key, json: imagesJson(blobs) });
     this.#shown.push(...(await this.#tables.send()));
@@ -168,8 +168,8 @@ export class WandbRun implements TargetRun {
     for (const message of await backEnd.check(end)) this.failures.push(failureOf(new ExporterError('server', message)));
     // A run that lacks something isn't finished at W&B, so that nobody takes it for whole.
     if (complete && this.failures.length === 0) {
-      await beforeMark();
       await backEnd.complete(end);
+      await afterMark();
     }
     await rm(tempFolder, { recursive: true, force: true });
   }
