@@ -107,6 +107,24 @@ test('a changed run is the next version of the same artifact; what is the same i
   assert.ok(bench.requests('PUT storage') - uploads < uploads, 'the big one was there');
 });
 
+test('a run that changed but for its files has an artifact of its own', async (t) => {
+  const bench = await WandbBench.create(t);
+  for (const value of [1, 2]) {
+    await bench.write(run('r', [counting('m', 0, 3, () => value)]));
+    await bench.load();
+  }
+  const [held] = bench.server.runs();
+  const artifacts = [...bench.server.site.store.artifacts.values()].filter(({ state }) => state === 'COMMITTED');
+  assert.deepEqual(
+    artifacts.map(({ versionIndex, run: by }) => [versionIndex, by?.name === held?.name]),
+    [
+      [0, false],
+      [1, true],
+    ],
+  );
+  assert.equal((await bench.run()).run.artifacts.length, 1);
+});
+
 test('names that W&B doesn’t take are changed, told, and found', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.putFile('tab\tname', 'x');

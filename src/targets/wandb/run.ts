@@ -220,7 +220,9 @@ export class WandbRun implements TargetRun {
     const { backEnd, artifact, info } = this.#context;
     const head = { format: 'neptune-exporter-wandb', version: 1, project_id: info.projectId, run_id: info.runId };
     await this.#own.finishTexts();
-    await this.#own.list('attributes.json', head, 'attributes', () => this.#attributeList());
+    // With the run's id no two runs have the same artifact: W&B would give the second one that of the first, which goes.
+    const ofRun = { ...head, wandb_run: this.id };
+    await this.#own.list('attributes.json', ofRun, 'attributes', () => this.#attributeList());
     const { all } = this.#alterations;
     if (all.length > 0) {
       await this.#own.list('alterations.json', head, 'alterations', function* () {
