@@ -32,7 +32,7 @@ export interface RunEnd {
 export interface RunBackEnd {
   /**
    * The lines are about to come.
-   * @param shown hash of what they show of files and tables
+   * @param shown hash of the images of series that they show
    * @param isWhole nothing failed so far
    * @param config JSON of a config with a mark of the run
    * @returns the mark that the run has to have as long as it lacks something

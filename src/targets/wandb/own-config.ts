@@ -28,8 +28,8 @@ export interface OwnConfig {
   /** Why a run with a parent is no fork at W&B, as it was told. */
   no_fork?: string;
   /**
-   * Of a run that lacks files or tables: what of these its history shows, as a hash. Lines that are there can't be changed:
-   * with other files the run has to be made anew.
+   * Of a run that lacks something: the images that the lines of its history show, as a hash. Lines that are there can't be changed:
+   * with other images the run has to be made anew.
    */
   shown?: string;
   /** Added to Neptune's whole steps. */

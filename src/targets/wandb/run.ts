@@ -74,7 +74,7 @@ export class WandbRun implements TargetRun {
   /** Values for the closing line: tables, and images of single files. */
   readonly #shown: { key: string; json: string }[] = [];
   readonly #imageKeys = new Set<string>();
-  /** Of what the history shows of files and tables. */
+  /** Of the images of series that the history shows. */
   readonly #showing = createHash('sha256');
   /** That of a run that lacks something. */
   #mark: string | undefined;
@@ -188,14 +188,13 @@ export class WandbRun implements TargetRun {
     }
     // The file is in the artifact all the same.
     else if (!(await this.#history.image(origin.point, blob, attribute))) return;
-    this.#showing.update(`${key}:${blob}\n`);
+    if (origin.point) this.#showing.update(`${key}:${blob}\n`);
     await this.#context.backEnd.media(file, origin);
   }
 
   /** Lines that a half run has show what there was then. */
   async #begin(): Promise<void> {
     const { backEnd, own, fork } = this.#context;
-    for (const { key, json } of this.#shown) this.#showing.update(`${key}:${json}\n`);
     this.#mark = await backEnd.begin(this.#showing.digest('hex'), this.failures.length === 0, (shown) =>
       JSON.stringify({ [OWN]: { value: { ...own, shown } }, _wandb: { value: internalConfig(fork, undefined) } }),
     );
@@ -210,7 +209,9 @@ export class WandbRun implements TargetRun {
       await sent;
       throwIfAborted(options.signal);
     }
-    for (const values of closingGroups(this.#shown)) await backEnd.line(lines.closingLine(values, fork?.step));
+    // What a run lacks now, the next load may have: closing lines come with all of it.
+    const shown = this.failures.length > 0 ? [] : this.#shown;
+    for (const values of closingGroups(shown)) await backEnd.line(lines.closingLine(values, fork?.step));
     await backEnd.flushLines();
     return lines;
   }
