@@ -103,12 +103,23 @@ export class FileUploads {
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       const path = `${directory}/${entry.name}`;
-      if (entry.isFile() && (known.size === 0 || known.has(path))) await this.#put(origin, path, folder, taken);
-      else if (entry.isDirectory()) {
+      // What a link leads to may be anything, unless the archive tells of it.
+      if (entry.isSymbolicLink() && !known.has(path)) this.#noLink(path, known);
+      else if (!entry.isDirectory() && (known.size === 0 ? entry.isFile() : known.has(path))) {
+        await this.#put(origin, path, folder, taken);
+      } else if (entry.isDirectory()) {
         const name = this.#name(origin.path, entry.name, folder, taken);
         await this.#folder(origin, path, `${folder}/${name}`, known);
       }
     }
+  }
+
+  /** @throws ExporterError `archive` if files of the set may lie behind a link */
+  #noLink(path: string, known: ReadonlySet<string>): void {
+    if (known.size > 0 && !Array.from(known).some((file) => file.startsWith(`${path}/`))) return;
+    throw new ExporterError('archive', `${path} is a link, which is not followed.`, {
+      hint: 'Put in its place what it leads to.',
+    });
   }
 
   async #put(origin: Origin, file: string, folder: string, taken: Set<string>): Promise<void> {

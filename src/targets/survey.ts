@@ -19,10 +19,10 @@ export interface AttributeSurvey {
   dropped?: ReadonlySet<number>;
   missingSteps: number;
   missingTimestamps: number;
-  /** Outside the years 1 to 9999, in which Python's dates end. */
-  farTimestamps: number;
   /** Before 1970. */
   negativeTimestamps: number;
+  /** Of points, beyond `CALENDAR_MS`. */
+  farTimestamps: number;
   nulls: number;
   nans: number;
   infinities: number;
@@ -52,6 +52,9 @@ export interface AttributeSurvey {
   oddTimes: number;
 }
 
+/** The years 1 to 9999, which Python's times know, in milliseconds since 1970. */
+export const CALENDAR_MS = { first: -62_135_596_800_000, last: 253_402_300_799_999 } as const;
+
 /** The attributes of one run, by `surveyKey`. */
 export type RunSurvey = Map<string, AttributeSurvey>;
 
@@ -62,11 +65,6 @@ export function surveyKey(type: AttributeType, path: string): string {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: line ends as Python's str.splitlines takes them
 const AWKWARD_TEXT = /[\n\r\v\f\x1c-\x1e\x85\u2028\u2029\0]|\p{Surrogate}/u;
-
-/** Milliseconds that no date of Python's holds: outside the years 1 to 9999. */
-export function isFarTime(ms: number): boolean {
-  return ms < -62_135_596_800_000 || ms > 253_402_300_799_999;
-}
 
 export function isAwkwardText(text: string): boolean {
   return AWKWARD_TEXT.test(text);
@@ -171,8 +169,8 @@ function entryOf(survey: RunSurvey, type: AttributeType, path: string): Attribut
       rows: 0,
       missingSteps: 0,
       missingTimestamps: 0,
-      farTimestamps: 0,
       negativeTimestamps: 0,
+      farTimestamps: 0,
       nulls: 0,
       nans: 0,
       infinities: 0,
@@ -202,7 +200,7 @@ function surveyTimes(entry: AttributeSurvey, batch: SeriesBatch): void {
     else {
       const time = int64At(timestamps, i);
       if (time < 0) entry.negativeTimestamps++;
-      if (isFarTime(time)) entry.farTimestamps++;
+      if (time < CALENDAR_MS.first || time > CALENDAR_MS.last) entry.farTimestamps++;
     }
   }
 }

@@ -29,5 +29,7 @@ test('nobody is told that nothing was lost where something may be', () => {
   assert.match(text, /1 not loaded whole \(1 of them in part\)/);
   assert.match(text, /docs\/mapping-mlflow\.md says where the original is kept/);
   assert.match(text, /Altered, merged or left out on the way: file_absent 1, points_merged 2/);
+  assert.match(text, /docs\/mapping-mlflow\.md/);
+  assert.match(loadLines(report, 'wandb').join('\n'), /docs\/mapping-wandb\.md/);
   assert.match(text, /what the archive itself lacks has to be exported first/);
 });

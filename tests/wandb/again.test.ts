@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { runWandb } from '../counterparts/wandb-readback.ts';
-import { floats, line, scalars, strings } from '../helpers/archive-runs.ts';
+import { fileSeries, floats, line, type SampleRun, scalars, strings } from '../helpers/archive-runs.ts';
 import { WandbBench } from './bench.ts';
+import { png } from './pictures.ts';
 import { counting, filesRun, run } from './runs.ts';
 
 const T = 1_700_000_000_000;
@@ -91,6 +92,51 @@ test('a half run that someone wrote to is not gone on with', async (t) => {
   assert.ok(!lines.some((text) => text.includes('mine')));
 });
 
+test('lines of a half run that lacks an image are not gone on with once it is there', async (t) => {
+  const shapes: Record<string, () => SampleRun> = {
+    'of a series': () =>
+      run('r', [
+        counting('m', 0, 5),
+        fileSeries('i', [
+          ['1', T, 'here.png'],
+          ['3', T, 'gone.png'],
+        ]),
+      ]),
+    'of its own': () => filesRun('r', { i: 'here.png', j: 'gone.png' }, [counting('m', 0, 5)]),
+  };
+  for (const [name, shape] of Object.entries(shapes)) {
+    const bench = await WandbBench.create(t);
+    await bench.putFile('here.png', png(2, 2));
+    await bench.write(shape());
+    for (let i = 0; i < 2; i++) await bench.load([], { code: 3 });
+    assert.equal(bench.server.runs().length, 1, 'nothing changed: the same run');
+    await bench.putFile('gone.png', png(2, 2, 9));
+    if (name === 'of a series') {
+      const removed = await bench.cli('load');
+      assert.equal(removed.code, 3, name);
+      assert.match(removed.stderr, /it was removed/);
+      assert.equal((await bench.load()).loaded, 1);
+    } else assert.equal((await bench.load()).completed, 1);
+    assert.deepEqual((await bench.verify()).problems, [], name);
+    assert.equal(bench.server.runs().length, 1);
+  }
+});
+
+test('a table that W&B refused once', async (t) => {
+  const bench = await WandbBench.create(t, {
+    faults: [{ operation: 'createArtifact', after: 1, kind: 'status', status: 400 }],
+  });
+  await bench.write(
+    run(
+      'r',
+      ['s', 't'].map((path) => strings(path, [['0', T, path]])),
+    ),
+  );
+  await bench.load([], { code: 3 });
+  assert.equal((await bench.load()).completed, 1);
+  assert.deepEqual((await bench.verify()).problems, []);
+});
+
 test('a run that was deleted at W&B is made anew, with an id of its own', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.write(run('r', [counting('m', 0, 3), strings('s', [['0', T, 'x']])]));
@@ -120,6 +166,42 @@ test('a changed run, changed back', async (t) => {
     assert.equal((await bench.load()).skipped, 1);
   }
   assert.equal((await bench.verify()).code, 0);
+});
+
+test('until the new run is finished, the old one stays', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.write(run('r', [counting('m', 0, 3)]));
+  await bench.load();
+  await bench.write(run('r', [counting('m', 0, 4)]));
+  // Lines and summary arrive, the end of the run doesn't.
+  bench.server.replaceFaults([{ operation: 'fileStream', after: 2, kind: 'status', status: 503, times: 1000 }]);
+  assert.equal((await bench.cli('load', [], { NEPTUNE_EXPORTER_RETRY_SECONDS: '0' })).code, 3);
+  const states = () => bench.server.runs().map(({ state, historyLines }) => `${state} ${historyLines.length}`);
+  assert.deepEqual(states(), ['finished 4', 'running 5']);
+  // The end arrives, and the old run can't be deleted.
+  bench.server.replaceFaults([{ operation: 'deleteRun', kind: 'status', status: 503, times: 1000 }]);
+  assert.equal((await bench.cli('load', [], { NEPTUNE_EXPORTER_RETRY_SECONDS: '0' })).code, 3);
+  assert.deepEqual(states(), ['finished 4', 'finished 5']);
+  bench.server.replaceFaults([]);
+  assert.equal((await bench.load()).completed, 1);
+  assert.deepEqual(states(), ['finished 5']);
+});
+
+test('another multiplier beside a half of another content', async (t) => {
+  const bench = await WandbBench.create(t);
+  const first = run('r', [counting('m', 0, 3)]);
+  await bench.write(first);
+  await bench.load();
+  const whole = bench.server.runs()[0]!.name;
+  await bench.write(filesRun('r', { f: 'gone.txt' }, [counting('m', 0, 4)]));
+  await bench.load([], { code: 3 });
+  await bench.write(first);
+  assert.equal((await bench.load(['--step-multiplier', '10'])).rescaled, 1);
+  assert.equal((await bench.load()).completed, 1);
+  assert.deepEqual(
+    bench.server.runs().map(({ name }) => name),
+    [whole],
+  );
 });
 
 test('another multiplier: skipped, and told', async (t) => {

@@ -2,6 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { SendingBackEnd } from '../../src/targets/wandb/back-end.ts';
+import type { WandbClient } from '../../src/targets/wandb/client.ts';
+import { FileStream } from '../../src/targets/wandb/file-stream.ts';
+import type { RunFiles } from '../../src/targets/wandb/run-files.ts';
 import type { Fault } from '../counterparts/wandb/faults.ts';
 import { fileSeries, histograms, strings } from '../helpers/archive-runs.ts';
 import { WandbBench } from './bench.ts';
@@ -91,6 +95,38 @@ test('a refusal that isn’t passing is not asked for again, and its words are t
     const asked = bench.server.requests.get(`${operation} 400`) ?? 0;
     assert.ok(asked <= 2, `${operation} was asked for ${asked} times`);
   }
+});
+
+test('a conflict while a run is made is no deleted run', async (t) => {
+  const faults: Fault[] = [{ operation: 'upsertBucket', kind: 'status', status: 409, times: 2 }];
+  const bench = await WandbBench.create(t, { faults });
+  await withEverything(bench);
+  await bench.load();
+  assert.deepEqual(
+    bench.server.runs().map(({ name }) => /-2$/.test(name)),
+    [false],
+  );
+  await assertWhole(bench);
+});
+
+test('a server that knows of lines a little later', async () => {
+  const place = { entity: 'e', project: 'p', name: 'r' };
+  let looks = 0;
+  const client = {
+    async run() {
+      looks++;
+      return { config: {}, summary: {}, lines: looks < 3 ? 0 : 1, tail: '{"_step":0}' };
+    },
+    fileStream: async () => ({}),
+  } as unknown as WandbClient;
+  const { signal } = new AbortController();
+  const stream = new FileStream({ client, place, canGzip: false, inherited: 0, there: 0, signal });
+  const files = {} as RunFiles;
+  const backEnd = new SendingBackEnd({ client, place, stream, files, half: undefined, tail: undefined, signal });
+  backEnd.line({ step: 0, text: '{\\"_step\\":0}', bytes: 11 });
+  await backEnd.flushLines();
+  assert.deepEqual(await backEnd.check({ input: { config: '{}' }, summary: '{}', exitCode: 0 }), []);
+  assert.equal(looks, 3);
 });
 
 test('a key that is refused in the middle ends the load', async (t) => {

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { diskName } from '../../src/archive/names.ts';
 import type { Batch } from '../../src/model/batches.ts';
-import { fileSeries, scalars } from '../helpers/archive-runs.ts';
+import { fileSeries, scalars, writeExported } from '../helpers/archive-runs.ts';
 import { JPEG } from '../verify/pictures.ts';
 import { codesOf, PROJECT, WandbBench } from './bench.ts';
 import type { LoadedRun } from './loaded-run.ts';
@@ -107,6 +107,24 @@ test('a changed run is the next version of the same artifact; what is the same i
   assert.ok(bench.requests('PUT storage') - uploads < uploads, 'the big one was there');
 });
 
+test('a run that changed but for its files has an artifact of its own', async (t) => {
+  const bench = await WandbBench.create(t);
+  for (const value of [1, 2]) {
+    await bench.write(run('r', [counting('m', 0, 3, () => value)]));
+    await bench.load();
+  }
+  const [held] = bench.server.runs();
+  const artifacts = [...bench.server.site.store.artifacts.values()].filter(({ state }) => state === 'COMMITTED');
+  assert.deepEqual(
+    artifacts.map(({ versionIndex, run: by }) => [versionIndex, by?.name === held?.name]),
+    [
+      [0, false],
+      [1, true],
+    ],
+  );
+  assert.equal((await bench.run()).run.artifacts.length, 1);
+});
+
 test('names that W&B doesn’t take are changed, told, and found', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.putFile('tab\tname', 'x');
@@ -185,6 +203,19 @@ test('images are media: in the line of their step, several of one step together'
   assert.deepEqual(bench.refusals, []);
 });
 
+test('an image whose time isn’t that of its line is told', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.putFile('a.png', png(2, 2));
+  const frames = fileSeries('frames', [
+    ['0', T, 'a.png'],
+    ['1', T + 500_000, 'a.png'],
+  ]);
+  await bench.write(run('r', [frames, counting('m', 0, 3), counting('n', 0, 3)]));
+  assert.deepEqual(codesOf(await bench.load()), { timestamp_merged: 1 });
+  const kept = (await bench.run()).text('neptune_exporter/file_series.csv.gz');
+  assert.match(kept ?? '', /^frames,1,2023-11-14T22:21:40\+00:00,a\.png$/m);
+});
+
 test('more images than one value takes are all in the artifact', async (t) => {
   const bench = await WandbBench.create(t);
   const points = Array.from({ length: 120 }, (_, i): [string, number, string] => ['0', T + i, `i/${i}.png`]);
@@ -211,6 +242,56 @@ test('the same image at several steps, and a key with slashes', async (t) => {
   );
   for (const row of loaded.run.rows) assert.deepEqual(imagesOf(loaded, row['val/img']), [sha256(png(3, 3))]);
   assert.equal(loaded.run.rows.length, 2);
+});
+
+test('files of one name at one step, or of one attribute, are all there', async (t) => {
+  const bench = await WandbBench.create(t);
+  const names = ['x/0.png', 'y/0.png', 'x/1.png', 'y/1.png'];
+  for (const [shade, name] of names.entries()) await bench.putFile(name, png(2, 2, shade));
+  const series = fileSeries('series', [
+    ['0', T, 'x/0.png'],
+    ['1', T + 1, 'x/1.png'],
+    ['0', T + 2, 'y/0.png'],
+    ['1', T + 3, 'y/1.png'],
+  ]);
+  const rows = ['x/0.png', 'y/0.png'].map((file) => ({ path: 'single', type: 'file' as const, file }));
+  await bench.write(run('r', [series, { kind: 'files', rows }]));
+  assert.equal(codesOf(await bench.load()).file_renamed, 3);
+  const loaded = await bench.run();
+  const hashes = (from: string[]) => from.map((name) => sha256(png(2, 2, names.indexOf(name)))).sort();
+  assert.deepEqual(Object.values(loaded.files('series')).sort(), hashes(names));
+  assert.deepEqual(Object.values(loaded.files('single')).sort(), hashes(['x/0.png', 'y/0.png']));
+  const [[, , shown] = []] = loaded.rows('single');
+  assert.deepEqual(imagesOf(loaded, shown).sort(), hashes(['x/0.png', 'y/0.png']));
+  const { problems } = await bench.verify();
+  assert.deepEqual(
+    problems.filter(({ code }) => code.startsWith('target_')),
+    [],
+  );
+});
+
+test('links in a folder are followed where the archive tells of the file, and else told', async (t) => {
+  const bench = await WandbBench.create(t);
+  const place = await bench.putFile('set/0.txt', 'x');
+  await bench.putFile('elsewhere.txt', 'y');
+  await symlink(join(place, '../../elsewhere.txt'), join(place, '../1.txt'));
+  const sample = run('r', [{ kind: 'files', rows: [{ path: 'set', type: 'file_set', file: 'set' }] }]);
+  await bench.write(sample);
+  assert.equal((await bench.load([], { code: 3 })).partial, 1);
+  assert.match(await bench.written(), /1\.txt is a link/);
+  const files = [
+    ['set/0.txt', 'x'],
+    ['set/1.txt', 'y'],
+  ].map(([path = '', content = '']) => ({
+    attributePath: 'set',
+    attributeType: 'file_set' as const,
+    path,
+    bytes: 1,
+    sha256: sha256(content),
+  }));
+  await writeExported(join(bench.folder, 'data'), sample, { files });
+  await bench.load();
+  assert.deepEqual(Object.values((await bench.run()).files('set')).sort(), [sha256('x'), sha256('y')].sort());
 });
 
 test('a file that is gone is a failure; the run stays unfinished, and the next load completes it', async (t) => {

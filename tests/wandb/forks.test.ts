@@ -72,6 +72,18 @@ test('what isn’t known before is decided by the server: forks that it refuses 
   }
 });
 
+test('that the server ignored a fork is told, too, if the load ended right after it asked for one', async (t) => {
+  const bench = await WandbBench.create(t, { forking: 'ignored' });
+  await bench.write(parent());
+  await bench.load();
+  bench.server.replaceFaults([{ operation: 'upsertBucket', after: 1, kind: 'cut', times: 1000 }]);
+  await bench.write(forkRun('child', 'parent', 10, [counting('m', 0, 15)]));
+  assert.equal((await bench.cli('load', [], { NEPTUNE_EXPORTER_RETRY_SECONDS: '0' })).code, 1);
+  bench.server.replaceFaults([]);
+  assert.equal(codesOf(await bench.load()).fork_not_native, 1);
+  assert.equal((await bench.run('child')).points('m').length, 16);
+});
+
 test('without a fork step that is whole the run is an ordinary one', async (t) => {
   const bench = await WandbBench.create(t);
   await bench.write(

@@ -1,10 +1,19 @@
 // The history of a W&B run: one line a step over all series, in order, with nothing altered in silence.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { Batch, FloatSeriesBatch } from '../../src/model/batches.ts';
-import { fileSeries, floats, histograms, type Points, scalars, strings } from '../helpers/archive-runs.ts';
+import {
+  fileSeries,
+  floats,
+  histograms,
+  type Points,
+  scalars,
+  strings,
+  writeArchive,
+} from '../helpers/archive-runs.ts';
 import { codesOf, WandbBench } from './bench.ts';
 import type { LoadedRun } from './loaded-run.ts';
 import { counting, run } from './runs.ts';
@@ -286,6 +295,23 @@ test('series that go back, in later batches too, are put in order', async (t) =>
   assert.equal(loaded.points('n').length, 10);
 });
 
+test('a series that begins again behind another one has one value a line, and all are kept', async (t) => {
+  const bench = await WandbBench.create(t);
+  const batches = [counting('a', 0, 299), counting('b', 0, 299), counting('a', 0, 299, (step) => -step - 1)];
+  // Parts of an archive come one after the other, each with some of a series.
+  await writeArchive(join(bench.folder, 'data'), [run('r', batches)], 2000);
+  const report = await bench.load();
+  assert.deepEqual(codesOf(report), { step_repeated: 300 });
+  const loaded = await bench.run();
+  assert.deepEqual(
+    loaded.points('a').map(([, , value]) => value),
+    Array.from({ length: 300 }, (_, i) => -i - 1),
+  );
+  assert.equal(loaded.kept('a')?.length, 600);
+  const [, , third] = bench.server.runs()[0]!.historyLines;
+  assert.equal(third?.match(/"a":/g)?.length, 1);
+});
+
 test('points without a step are at step 0, and kept', async (t) => {
   const bench = await WandbBench.create(t);
   const batch: FloatSeriesBatch = { ...floats('m', [['4', T, 1]]), stepValid: Uint8Array.of(0) };
@@ -327,6 +353,22 @@ test('steps beyond 2^53 are not in the history, but kept', async (t) => {
     loaded.kept('m'),
     points.map(([step, time, value]) => ({ step, time, value })),
   );
+});
+
+test('the last steps below 2^53 are not in the history: what is shown behind them would have no step', async (t) => {
+  const bench = await WandbBench.create(t);
+  const points: Points<number> = [
+    ['0', T, 1],
+    ['900719925474.0991', T + 1, 2],
+  ];
+  await bench.write(run('r', [floats('m', points), strings('s', [['0', T, 'x']])]));
+  const args = ['--step-multiplier', '10000'];
+  const planned = (await bench.plan(args)).runs[0]!.alterations.map(({ code }) => code);
+  assert.ok(planned.includes('step_out_of_range'), planned.join());
+  assert.equal(codesOf(await bench.load(args)).step_out_of_range, 1);
+  const loaded = await bench.run();
+  assert.equal(loaded.points('m').length, 1);
+  assert.equal(loaded.kept('m')?.length, 2);
 });
 
 test('steps that would be beyond 2^53 once they are moved up are not in the history either', async (t) => {

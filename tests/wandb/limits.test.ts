@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { WandbClient } from '../../src/targets/wandb/client.ts';
+import { FileStream } from '../../src/targets/wandb/file-stream.ts';
 import { fileSeries, histograms, strings } from '../helpers/archive-runs.ts';
 import { codesOf, WandbBench } from './bench.ts';
 import { csvRows } from './loaded-run.ts';
@@ -84,6 +86,29 @@ test('5,000 series of one run', async (t) => {
   );
   assert.equal(read.rows[9]?.m4321, 4330);
   assert.equal(read.summary.m4321, 4330);
+});
+
+test('after a very long line requests are as small as before', async () => {
+  const sizes: number[] = [];
+  const client = {
+    async fileStream(_: unknown, body: Buffer) {
+      const { content } = JSON.parse(body.toString()).files['wandb-history.jsonl'] as { content: string[] };
+      sizes.push(content.reduce((sum, text) => sum + text.length, 0));
+      return {};
+    },
+  } as unknown as WandbClient;
+  const place = { entity: 'e', project: 'p', name: 'r' };
+  const { signal } = new AbortController();
+  const stream = new FileStream({ client, place, canGzip: false, inherited: 0, there: 0, signal });
+  // Quotes take two bytes more in a request than in the line.
+  const lines = ['\\"'.repeat(10_000_000), ...Array.from({ length: 300 }, () => 'x'.repeat(100_000))];
+  for (const [step, text] of lines.entries()) await stream.add({ step, text, bytes: text.length });
+  await stream.flush();
+  assert.equal(sizes[0], 10_000_000);
+  assert.ok(
+    sizes.every((size) => size <= 10 << 20),
+    String(sizes),
+  );
 });
 
 test('a rate limit is heeded', async (t) => {

@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { LoadReport } from '../../src/cli/load-report.ts';
-import { floats, histograms, line, type SampleRun, sampleRun, scalars, strings } from '../helpers/archive-runs.ts';
+import {
+  floats,
+  histograms,
+  line,
+  type Points,
+  type SampleRun,
+  sampleRun,
+  scalars,
+  strings,
+} from '../helpers/archive-runs.ts';
 import { type Plan, PROJECT, WandbBench } from './bench.ts';
 import { counting, forkRun, run } from './runs.ts';
 
@@ -119,6 +128,20 @@ test('points that would fall together, and beyond 2^53', async (t) => {
   const codes = planned(await bench.plan(beyond));
   assert.ok(codes.includes('step_out_of_range'), codes.join());
   assert.ok(altered(await bench.load(beyond)).includes('step_out_of_range'));
+});
+
+test('a negative step that is cut to 0 moves nothing', async (t) => {
+  const bench = await WandbBench.create(t);
+  const points: Points<number> = [
+    ['-0.5', T, 1],
+    ['1', T, 2],
+  ];
+  await bench.write(run('r', [floats('m', points)]));
+  const codes = planned(await bench.plan());
+  assert.deepEqual([codes.includes('step_truncated'), codes.includes('step_moved')], [true, false]);
+  const moved = planned(await bench.plan(['--step-multiplier', '10']));
+  assert.ok(moved.includes('step_moved'), moved.join());
+  assert.deepEqual(altered(await bench.load()), codes);
 });
 
 test('the states of runs', async (t) => {

@@ -50,7 +50,13 @@ test('the key comes from the option, else the environment, else netrc', async (t
   await put(bench, '.netrc', netrc(OTHER_KEY));
   await put(bench, 'elsewhere/netrc', netrc(API_KEY));
   await load([], { NETRC: join(bench.folder, 'elsewhere/netrc') });
-  assert.deepEqual(codes, [0, 0, 0, 0, 0]);
+  await put(
+    bench,
+    '.netrc',
+    `machine 127.0.0.1\nmacdef init\n  password ${OTHER_KEY}\n\nlogin user password ${API_KEY}\n`,
+  );
+  await load([]);
+  assert.deepEqual(codes, [0, 0, 0, 0, 0, 0]);
 });
 
 test('the server and the entity come from W&B’s settings files', async (t) => {

@@ -7,7 +7,8 @@ import type { Points } from '../helpers/archive-runs.ts';
 import { sampleRun, strings } from '../helpers/archive-runs.ts';
 import { codesOf, PROJECT, WandbBench } from './bench.ts';
 import type { LoadedRun } from './loaded-run.ts';
-import { counting, run } from './runs.ts';
+import { png } from './pictures.ts';
+import { counting, filesRun, run } from './runs.ts';
 
 const T = 1_700_000_000_000;
 
@@ -76,6 +77,18 @@ test('with slashes in its key a table is where W&B’s SDK puts it', async (t) =
   assert.equal(loaded.tables('logs/out')[0]?.rows.length, 1);
 });
 
+test('slashes that follow each other are taken apart: W&B takes no empty parts of paths', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.putFile('i.png', png(2, 2));
+  const series = [strings('a//b', [['0', T, 'x']]), strings('/', [['0', T, 'y']]), counting('m///n', 0, 3)];
+  const loaded = await bench.loaded([filesRun('r', { 'i//0': 'i.png' }, series)], ['--wandb-keep-slashes']);
+  assert.equal(loaded.key('a//b'), 'a/_/b');
+  assert.equal(loaded.tables('a//b')[0]?.rows.length, 1);
+  assert.equal(loaded.tables('/')[0]?.rows.length, 1);
+  assert.equal(loaded.points('m///n').length, 4);
+  assert.equal(loaded.rows('i//0').length, 1);
+});
+
 test('the steps of a table are Neptune’s times the multiplier, as exact as numbers are', async (t) => {
   const bench = await WandbBench.create(t);
   const points: Points<string> = [
@@ -88,6 +101,22 @@ test('the steps of a table are Neptune’s times the multiplier, as exact as num
     kept?.map(({ step }) => String(step)),
     ['0.29', '123456789012.000001'],
     'a step of more than 15 digits is kept as it is',
+  );
+});
+
+test('a step between that has many digits is kept, too', async (t) => {
+  const bench = await WandbBench.create(t);
+  const points: Points<string> = [
+    ['0', T, 'a'],
+    ['99999999999.123457', T, 'b'],
+    ['100000000000', T, 'c'],
+  ];
+  await bench.write(run('r', [strings('s', points), strings('short', [['99999999999.25', T, 'a']])]));
+  assert.equal(codesOf(await bench.load()).step_rounded, 3);
+  const kept = (await bench.run()).keptLines('texts', 's');
+  assert.deepEqual(
+    kept?.map(({ step }) => String(step)),
+    points.map(([step]) => step),
   );
 });
 
@@ -161,7 +190,7 @@ test('nulls and NUL are kept', async (t) => {
     ]),
   );
   const report = await bench.load();
-  assert.equal(codesOf(report).text_not_storable, 1);
+  assert.deepEqual(codesOf(report), { text_not_storable: 1, time_left_out: 1 });
   const loaded = await bench.run();
   assert.deepEqual(loaded.tables('nulls')[0]?.rows.at(-1), [1, 'x', T]);
   assert.equal(loaded.tables('nul')[0]?.rows[0]?.[1], 'x\ufffdy');
@@ -169,6 +198,8 @@ test('nulls and NUL are kept', async (t) => {
     loaded.keptLines('texts', 'nul')?.map(({ value }) => value),
     ['x\0y'],
   );
+  assert.deepEqual(loaded.tables('far')[0]?.rows, [[0, 'x', null]]);
+  assert.match(String(loaded.keptLines('texts', 'far')?.[0]?.timestamp), /^1152921504606846976 ms$/);
   assert.deepEqual(bench.refusals, []);
 });
 

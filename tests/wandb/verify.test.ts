@@ -250,6 +250,16 @@ test('with the multiplier and the policy that it was loaded with, without saying
   assert.ok(said((await bench.verify()).problems).includes('target_missing r m'));
 });
 
+test('an x axis that is lost', async (t) => {
+  const bench = await WandbBench.create(t);
+  await bench.write(run('r', [counting('m', 0, 3), counting('n', 0, 3)]));
+  await bench.load(['--step-multiplier', '10']);
+  new Damage(bench, 'r').config((config) => {
+    (config._wandb as { value: { m?: unknown[] } }).value.m?.pop();
+  });
+  assert.deepEqual(said((await bench.verify()).problems), ['target_different r n']);
+});
+
 test('forks, native or not', async (t) => {
   for (const forking of ['done', 'refused'] as const) {
     const bench = await WandbBench.create(t, { forking });

@@ -1,12 +1,14 @@
 // Where a run on its way to W&B ends up: at the server, or beside what the server holds already (see compare.ts).
 
+import { sleep } from '../../http/limits.ts';
 import type { Origin } from '../file-store.ts';
 import { type ArtifactEntry, saveArtifact } from './artifact-save.ts';
 import type { RunInput, RunPlace, WandbClient } from './client.ts';
-import { type FileStream, strangeHalf } from './file-stream.ts';
+import { type FileStream, outdatedHalf, strangeHalf } from './file-stream.ts';
 import type { HistoryLine } from './history-lines.ts';
 import { difference, type JsonObject, objectIn, parseExact } from './json.ts';
-import type { MediaFile, RunFiles } from './run-files.ts';
+import { lostAxis } from './own-config.ts';
+import { LOOKS, type MediaFile, type RunFiles } from './run-files.ts';
 
 /** An artifact that is an output of the run. */
 export interface RunArtifact {
@@ -28,6 +30,14 @@ export interface RunEnd {
 
 /** Takes what a run consists of, after the mapping. */
 export interface RunBackEnd {
+  /**
+   * The lines are about to come.
+   * @param shown hash of the images of series that they show
+   * @param isWhole nothing failed so far
+   * @param config JSON of a config with a mark of the run
+   * @returns the mark that the run has to have as long as it lacks something
+   */
+  begin(shown: string, isWhole: boolean, config: (mark: string) => string): Promise<string | undefined>;
   /** Undefined if nothing has to be waited for. */
   line(line: HistoryLine): Promise<void> | undefined;
   /** All lines were given. @throws what went wrong with one */
@@ -48,6 +58,8 @@ export interface SendingOptions {
   place: RunPlace;
   stream: FileStream;
   files: RunFiles;
+  /** What an earlier load left. @param shown its mark, if it lacked something */
+  half: { storageId: string; shown: string | undefined } | undefined;
   /** The last line that the server had when this load began. */
   tail: string | undefined;
   signal: AbortSignal;
@@ -60,6 +72,20 @@ export class SendingBackEnd implements RunBackEnd {
 
   constructor(options: SendingOptions) {
     this.#options = options;
+  }
+
+  async begin(shown: string, isWhole: boolean, config: (mark: string) => string): Promise<string | undefined> {
+    const { client, place, stream, half } = this.#options;
+    const isBegun = half !== undefined && stream.isBegun;
+    if (isBegun && half.shown !== undefined && half.shown !== shown) {
+      await client.deleteRun(half.storageId, true);
+      throw outdatedHalf(place.name);
+    }
+    if (isWhole) return undefined;
+    // Lines of a load that lacked nothing, and lines of this one: no load makes the same.
+    const mark = isBegun ? (half.shown ?? 'mixed') : shown;
+    if (mark !== half?.shown) await client.upsertRun(place, { config: config(mark) });
+    return mark;
   }
 
   line(line: HistoryLine): Promise<void> | undefined {
@@ -97,7 +123,17 @@ export class SendingBackEnd implements RunBackEnd {
     await stream.summary(summary);
   }
 
-  async check({ input, summary }: RunEnd): Promise<string[]> {
+  async check(end: RunEnd): Promise<string[]> {
+    let lost: string[] = [];
+    for (const pause of LOOKS) {
+      await sleep(pause, this.#options.signal);
+      lost = await this.#lost(end);
+      if (lost.length === 0) break;
+    }
+    return lost;
+  }
+
+  async #lost({ input, summary }: RunEnd): Promise<string[]> {
     const { client, place, stream } = this.#options;
     const held = await client.run(place);
     if (!held) return ['W&B does not have the run any more.'];
@@ -106,8 +142,11 @@ export class SendingBackEnd implements RunBackEnd {
     else if (this.#last && held.tail !== undefined && lineDifference(this.#last, held.tail) !== undefined) {
       lost.push('The last line of the history is not at W&B as it was sent.');
     }
-    const inConfig = missingIn(objectIn(input.config) ?? {}, held.config);
+    const config = objectIn(input.config) ?? {};
+    const inConfig = missingIn(config, held.config);
     if (inConfig !== undefined) lost.push(`The value '${inConfig}' of the config is not at W&B as it was sent.`);
+    const axis = lostAxis(config, held.config);
+    if (axis !== undefined) lost.push(`The x axis of '${axis}' is not at W&B as it was sent.`);
     const inSummary = missingIn(objectIn(summary) ?? {}, held.summary);
     if (inSummary !== undefined) lost.push(`The value '${inSummary}' of the summary is not at W&B as it was sent.`);
     return lost;

@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../http/client.ts';
+import { sleep } from '../../http/limits.ts';
 import { oneLine } from '../../http/redact.ts';
 import { ExporterError } from '../../model/errors.ts';
 import * as documents from './documents.ts';
@@ -71,6 +72,14 @@ export interface UploadPlace {
 
 /** An answer by which the server refuses what was asked for. */
 export class WandbError extends ExporterError {}
+
+/** Between tries after a conflict, in milliseconds. */
+const CONFLICT_PAUSES = [500, 1000, 2000, 4000];
+
+/** True if a run is refused since one of its id was deleted. */
+function isOfDeleted({ status, message }: WandbError): boolean {
+  return status === 409 && /delet/i.test(message);
+}
 
 /** Runs of a page. */
 const PAGE = 200;
@@ -163,7 +172,9 @@ export class WandbClient {
 
   /** Makes a run or changes it; what is left out stays. @returns lines that its history has */
   async upsertRun(place: RunPlace, input: RunInput): Promise<number> {
-    const { upsertBucket } = await this.graphql(documents.UPSERT_RUN, { ...place, ...input });
+    const { upsertBucket } = await this.#withoutConflict(() =>
+      this.graphql(documents.UPSERT_RUN, { ...place, ...input }),
+    );
     const bucket = isObject(upsertBucket) ? upsertBucket.bucket : undefined;
     if (!isObject(bucket)) throw badAnswer('upsertBucket', 'no run');
     return typeof bucket.historyLineCount === 'number' ? bucket.historyLineCount : 0;
@@ -308,6 +319,19 @@ export class WandbClient {
     if (said !== undefined) throw new WandbError('server', `W&B refuses ${name}: ${said}`);
     if (!isObject(body.data)) throw badAnswer(name, 'no data');
     return body.data;
+  }
+
+  /** Two that change one run at once: W&B's SDK asks again, too. The id of a deleted run stays refused. */
+  async #withoutConflict<T>(ask: () => Promise<T>): Promise<T> {
+    for (const pause of CONFLICT_PAUSES) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof WandbError) || error.status !== 409 || isOfDeleted(error)) throw error;
+        await sleep(pause, this.#options.signal);
+      }
+    }
+    return ask();
   }
 
   #request(request: HttpRequest): Promise<HttpResponse> {

@@ -12,6 +12,7 @@ import { HistoryComparison } from './compare-history.ts';
 import type { HistoryLine } from './history-lines.ts';
 import { difference, isObject, type JsonObject, objectIn } from './json.ts';
 import { homeOf } from './names.ts';
+import { lostAxis } from './own-config.ts';
 import { type RunContext, WandbRun } from './run.ts';
 import type { MediaFile } from './run-files.ts';
 
@@ -94,6 +95,8 @@ class ComparingBackEnd implements RunBackEnd {
     });
   }
 
+  async begin(): Promise<undefined> {}
+
   line(line: HistoryLine): Promise<void> | undefined {
     return this.#history.add(line);
   }
@@ -137,7 +140,13 @@ class ComparingBackEnd implements RunBackEnd {
 
   async describe({ input, summary }: RunEnd): Promise<void> {
     const { status } = this.#context;
-    this.#compareObject('config', objectIn(input.config) ?? {}, status.config);
+    const config = objectIn(input.config) ?? {};
+    this.#compareObject('config', config, status.config);
+    const axis = lostAxis(config, status.config);
+    if (axis !== undefined) {
+      const message = 'The metric has another x axis.';
+      this.#verdicts.add(this.#historyOrigin(axis), { kind: 'different', what: `x axis of ${axis}`, message });
+    }
     this.#compareObject('summary', objectIn(summary) ?? {}, status.summary);
     this.#same('name', undefined, input.displayName, status.displayName);
     this.#same('group', 'sys/name', input.groupName, status.group);

@@ -57,6 +57,11 @@ export class FileStream {
     return this.#next;
   }
 
+  /** True if there are lines that an earlier load sent. To be asked before any is sent. */
+  get isBegun(): boolean {
+    return this.#offset > this.#options.inherited;
+  }
+
   /** The last line of those that were there before. */
   get lastThere(): HistoryLine | undefined {
     return this.#lastThere;
@@ -70,7 +75,8 @@ export class FileStream {
       return undefined;
     }
     const length = line.text.length + 3;
-    const isFull = this.#filled + length + TAIL.length > this.#body.length && this.#count > 0;
+    // Not of the room there is: one long line may have made more of it.
+    const isFull = this.#filled + length + TAIL.length > REQUEST_BYTES && this.#count > 0;
     if (isFull) return this.#send().then(() => this.#put(line.text, length));
     this.#put(line.text, length);
     return undefined;
@@ -141,6 +147,12 @@ export class FileStream {
     // What is left has to last until the server counts anew.
     await sleep((Math.min(reset, 120) * 1000) / (remaining + 1), signal);
   }
+}
+
+/** What is said of a half run that showed other files. */
+export function outdatedHalf(name: string): ExporterError {
+  const message = `The half-loaded run ${name} at W&B lacked files that are here now, or had others: it was removed.`;
+  return new ExporterError('server', message, { hint: 'Start the load again: it makes the run anew.' });
 }
 
 /** What is said of a half run with lines that this load would not make. */

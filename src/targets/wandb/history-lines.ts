@@ -8,14 +8,14 @@ import { inner, numberJson, secondsJson } from './json.ts';
 import { imagesJson } from './media.ts';
 import { type MergedStep, mergedSteps } from './merge.ts';
 import { X_AXIS } from './names.ts';
-import { ABSENT, type PointSpool, RECORD_WORDS, timeOf } from './point-spool.ts';
+import { ABSENT, LAST_STEP, type PointSpool, RECORD_WORDS, timeOf } from './point-spool.ts';
 
 /** Bytes of a line: 10 MiB but 100 KiB, "imposed by the back-end" (source of W&B's SDK). */
 export const MAX_LINE = 10_383_360;
 /** Room for what stands in every line. */
 const LINE_ENDS = 200;
 /** Images of one value (source of W&B's SDK). */
-const MAX_IMAGES = 108;
+export const MAX_IMAGES = 108;
 
 /** A line of the history, as it stands inside a JSON string. */
 export interface HistoryLine {
@@ -100,7 +100,7 @@ export class HistoryLines {
         continue;
       }
       // Moved up, steps may be too large for W&B.
-      if (step > Number.MAX_SAFE_INTEGER) {
+      if (step > LAST_STEP) {
         for (let i = 0; i < merged.length; i++) series[merged.series[i]!]!.beyond++;
         continue;
       }
@@ -185,7 +185,7 @@ export class HistoryLines {
       if (bytes + added > this.#maxLine) {
         one.tooLong += end - i;
       } else {
-        if (one.kind === 'histogram' && timeOf(records, end - 1) !== timestamp) one.timeMerged++;
+        for (let at = last - places.length; at < last; at++) if (timeOf(records, at) !== timestamp) one.timeMerged++;
         one.lastBlobs = places;
         parts[count++] = this.#prefixes[number]!;
         parts[count++] = inner(json);

@@ -65,6 +65,8 @@ export interface WandbTargetOptions {
 
 /** Ids that are tried where those before were deleted. */
 const MAX_GENERATIONS = 50;
+/** Why a run is an ordinary one. */
+const NO_FORKS = 'the server gave it no lines of its parent';
 
 /**
  * W&B, hosted or one's own, by its wire. What becomes what is written down in docs/mapping-wandb.md.
@@ -162,10 +164,13 @@ export class WandbTarget implements ComparableTarget {
     const whole = own.find((one) => isFinished(one) && isForm(one) && one.parts.multiplier === wanted.multiplier);
     // More than one: the load that was to replace the others did not get to its end.
     if (whole && own.length === 1) return { id: whole.name, state: 'whole' };
+    // A half beside it is of a content that the archive doesn't have any more.
+    const rescaled = own.find((one) => isFinished(one) && isForm(one));
+    if (!whole && rescaled) return { id: rescaled.name, state: 'rescaled' };
     const half = whole ?? own.find((one) => !isFinished(one));
     if (half) return { id: half.name, state: 'half' };
     const [other] = own;
-    if (other) return { id: other.name, state: isForm(other) ? 'rescaled' : 'changed' };
+    if (other) return { id: other.name, state: 'changed' };
     const { displayName } = runHead(run, this.#project(run), new AlterationList());
     const foreign = known.foreign(displayName);
     return foreign === undefined ? undefined : { id: foreign, state: 'foreign' };
@@ -206,7 +211,8 @@ export class WandbTarget implements ComparableTarget {
     });
     const report = (paths: readonly string[]) => stream.uploaded(paths);
     const files = new RunFiles({ client, place, mayBeThere: status !== undefined, report, signal });
-    const backEnd = new SendingBackEnd({ client, place, stream, files, tail: status?.tail, signal });
+    const half = status && { storageId: status.storageId, shown: readOwn(status.config)?.shown };
+    const backEnd = new SendingBackEnd({ client, place, stream, files, half, tail: status?.tail, signal });
     return new WandbRun(place.name, {
       ...(await this.#context(run, options)),
       backEnd,
@@ -214,8 +220,8 @@ export class WandbTarget implements ComparableTarget {
       made,
       own: begun.own,
       fork: inheritedFork(begun.own),
-      beforeMark: async () => {
-        // Only now: until the new run was whole, the old one was all that there was.
+      afterMark: async () => {
+        // Only now: until the new run is whole, the old one is all that there is.
         for (const other of others) if (isFinished(other)) await client.deleteRun(other.storageId, false);
       },
     });
@@ -274,7 +280,7 @@ export class WandbTarget implements ComparableTarget {
       config: planConfig(options.survey, keys.keys),
       artifact: artifactName(run, runKey(run, namePrefix)),
       tempFolder: join(await this.#temp(), String(this.#runs++)),
-      beforeMark: async () => {},
+      afterMark: async () => {},
     } satisfies Partial<RunContext>;
   }
 
@@ -293,7 +299,10 @@ export class WandbTarget implements ComparableTarget {
       if (status) {
         const own = this.#own(run, options, readOwn(status.config));
         // A load ended before it took down what W&B had done: nothing was sent since.
-        if (own.fork && own.fork.lines === undefined) own.fork = { ...own.fork, lines: status.lines };
+        if (own.fork && own.fork.lines === undefined) {
+          own.fork = { ...own.fork, lines: status.lines };
+          if (status.lines === 0) own.no_fork = NO_FORKS;
+        }
         if (own.no_fork !== undefined) noteOrdinary(making.alterations, own.no_fork);
         return { place, status, own };
       }
@@ -330,7 +339,7 @@ export class WandbTarget implements ComparableTarget {
       const lines = await upsert({ ...own, fork }, fork);
       if (lines === 'deleted') return undefined;
       if (typeof lines === 'number') {
-        whole = { ...(lines > 0 ? own : ordinary('the server does not fork runs')), fork: { ...fork, lines } };
+        whole = { ...(lines > 0 ? own : ordinary(NO_FORKS)), fork: { ...fork, lines } };
         await upsert(whole, lines > 0 ? fork : undefined);
         return whole;
       }

@@ -39,7 +39,9 @@ interface Cursor {
 export function* mergedSteps(spool: PointSpool, multiplier: bigint): Generator<MergedStep> {
   const reader = spool.reader();
   try {
-    yield* merge(spool.sources, reader, multiplier);
+    // One series may have several sources: at equal steps, what stands side by side here comes side by side.
+    const sources = [...spool.sources].sort((a, b) => a.series - b.series);
+    yield* merge(sources, reader, multiplier);
   } finally {
     reader.close();
   }

@@ -32,7 +32,9 @@ export function homeOf(type: AttributeType): 'config' | 'history' | 'file' {
 
 /** The key of an attribute path that is alone (contract of the official exporter). */
 export function plainKey(path: string, keepSlashes: boolean): string {
-  const safe = path.replace(keepSlashes ? /[^a-zA-Z0-9_/]/gu : /[^a-zA-Z0-9_]/gu, '_');
+  const plain = path.replace(keepSlashes ? /[^a-zA-Z0-9_/]/gu : /[^a-zA-Z0-9_]/gu, '_');
+  // Files of tables and images have the key in their paths, which have no empty parts at W&B.
+  const safe = plain.replace(/\/(?=\/)/g, '/_');
   const begun = /^[a-zA-Z_]/.test(safe) ? safe : `_${safe}`;
   const key = begun.length > MAX_KEY ? `${begun.slice(0, MAX_KEY - 9)}_${shortHash(path)}` : begun;
   return RESERVED.has(key) ? `${key}_` : key;
@@ -116,17 +118,23 @@ function safeSegment(name: string, empty: string): string {
   return /^\.{0,2}$/.test(safe) ? `${empty}${safe.replaceAll('.', '_')}` : safe;
 }
 
-/** The name of a file below a folder of the artifact. @param taken lower-case names of the folder; the new one is added */
+/**
+ * The name of a file below a folder of the artifact.
+ * @param isThere whether a path of the artifact is taken: rows of one attribute may lie far apart
+ * @param taken lower-case names of the folder; the new one is added
+ */
 export function artifactFileName(
   name: string,
   folder: string,
   parents: ReadonlySet<string>,
+  isThere: (path: string) => boolean,
   taken?: Set<string>,
 ): string {
   const safe = shortFileName(safeSegment(name, 'file_').replaceAll('/', '_'), name);
   const free = freeFileName(safe, (candidate) => {
     const lower = candidate.toLowerCase();
-    return !parents.has(`${folder}/${candidate}`.toLowerCase()) && !taken?.has(lower);
+    const path = `${folder}/${candidate}`;
+    return !parents.has(path.toLowerCase()) && !isThere(path) && !taken?.has(lower);
   });
   taken?.add(free.toLowerCase());
   return free;

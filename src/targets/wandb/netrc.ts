@@ -28,7 +28,7 @@ export function netrcPassword(
 /** A netrc is a list of words; those after a `#` that begins a word are remarks. Macros end at an empty line. */
 function passwordIn(text: string, host: string): string | undefined {
   const words = text
-    .replace(/^\s*macdef[\s\S]*?(?:\n\s*\n|$)/gm, '\n')
+    .replace(/^\s*macdef[\s\S]*?(?:\n\s*\n|(?![\s\S]))/gm, '\n')
     .split('\n')
     .flatMap((line) => line.replace(/(?:^|\s)#.*$/, '').match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [])
     .map((word) => (word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word));

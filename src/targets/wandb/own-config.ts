@@ -29,6 +29,11 @@ export interface OwnConfig {
   last_step?: number;
   /** Why a run with a parent is no fork at W&B, as it was told. */
   no_fork?: string;
+  /**
+   * Of a run that lacks something: the images that the lines of its history show, as a hash. Lines that are there can't be changed:
+   * with other images the run has to be made anew.
+   */
+  shown?: string;
   /** Added to Neptune's whole steps. */
   step_shift?: number;
 }
@@ -57,6 +62,25 @@ export function internalConfig(
 function metricDefinitions({ name, keys }: { name: string; keys: Iterable<string> }): object[] {
   const metrics = Array.from(keys, (key) => ({ '1': key, '5': 1, '6': [1], '7': [] }));
   return [{ '1': name, '6': [], '7': [] }, ...metrics];
+}
+
+/** The x axes that a config gives to metrics, by their names. */
+export function axesOf({ _wandb: wrapped }: JsonObject): Map<string, string> {
+  const internal = isObject(wrapped) && isObject(wrapped.value) ? wrapped.value : {};
+  const all = (Array.isArray(internal.m) ? internal.m : []).map((one: unknown) => (isObject(one) ? one : {}));
+  const axes = new Map<string, string>();
+  for (const { 1: name, 5: axis } of all) {
+    const step = typeof axis === 'number' ? all[axis - 1]?.[1] : undefined;
+    if (typeof name === 'string' && typeof step === 'string') axes.set(name, step);
+  }
+  return axes;
+}
+
+/** A metric that has another x axis than it should. */
+export function lostAxis(expected: JsonObject, found: JsonObject): string | undefined {
+  const there = axesOf(found);
+  for (const [name, step] of axesOf(expected)) if (there.get(name) !== step) return name;
+  return undefined;
 }
 
 /**

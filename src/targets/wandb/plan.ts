@@ -19,6 +19,7 @@ import {
   tagName,
   X_AXIS,
 } from './names.ts';
+import { LAST_STEP } from './point-spool.ts';
 import { MEDIA_ROWS, TABLE_ROWS } from './table-files.ts';
 
 const WHOLE = 'the series is also kept whole in series.csv.gz';
@@ -61,8 +62,6 @@ function foreseeSteps(list: AlterationList, entry: AttributeSurvey, multiplier: 
 
 function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: bigint): void {
   const { path, rows, unstorableTexts, farTimestamps } = entry;
-  const far = 'Times outside the years 1 to 9999 are left out of the table; texts.jsonl.gz has them.';
-  list.add('timestamp_far', path, far, farTimestamps);
   const long = `Steps of more than ${SAFE_DIGITS} digits are rounded by readers of tables; texts.jsonl.gz has them whole.`;
   if (hasLongSteps(entry, multiplier)) list.add('step_rounded', path, long, rows);
 
@@ -73,6 +72,8 @@ function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: 
     const message = `Pages show the first ${MEDIA_ROWS} rows of a table; all are in its artifact.`;
     list.add('table_shortened', path, message, rows - MEDIA_ROWS);
   }
+  const far = 'Times outside the years 1 to 9999 are left out of the table; texts.jsonl.gz has them.';
+  list.add('time_left_out', path, far, farTimestamps);
   const odd = 'Texts with characters that W&B can not hold; they are whole in texts.jsonl.gz.';
   list.add('text_not_storable', path, odd, unstorableTexts);
 }
@@ -83,9 +84,12 @@ const SAFE_DIGITS = 15;
 /** True if some step of a series has more digits than readers of JSON keep. */
 export function hasLongSteps({ steps }: AttributeSurvey, multiplier: bigint): boolean {
   if (!steps?.range) return false;
-  // Zeros that don't count are none.
-  const digits = (micro: bigint) => String(micro < 0n ? -micro : micro).replace(/^0+|0{1,6}$/g, '').length;
-  return [steps.range.least, steps.range.greatest].some((step) => digits(step * multiplier) > SAFE_DIGITS);
+  const { least, greatest } = steps.range;
+  const farthest = (greatest > -least ? greatest : -least) * multiplier;
+  // No step has more digits than the farthest one before the point, and the least unit of all behind it.
+  let unit = steps.exactMultiplier;
+  for (let by = multiplier; unit > 1n && by % 10n === 0n; by /= 10n) unit /= 10n;
+  return String((farthest * unit) / 1_000_000n).length > SAFE_DIGITS;
 }
 
 /** A multiplier that is larger than the steps need makes reading slow. */
@@ -123,7 +127,7 @@ export function foreseePoints(
     noteOddHistograms(list, path, oddHistograms);
     const range = steps.range;
     if (isBeyond(range, stepMultiplier)) noteBeyond(list, path, 1);
-    if (range && range.least < 0n) noteMoved(list, path, 1);
+    if (isNegative(range, stepMultiplier)) noteMoved(list, path, 1);
   }
 }
 
@@ -131,7 +135,12 @@ export function foreseePoints(
 export function isBeyond(range: { least: bigint; greatest: bigint } | undefined, multiplier: bigint): boolean {
   if (!range) return false;
   const farthest = range.greatest > -range.least ? range.greatest : -range.least;
-  return (farthest * multiplier) / 1_000_000n > BigInt(Number.MAX_SAFE_INTEGER);
+  return (farthest * multiplier) / 1_000_000n > BigInt(LAST_STEP);
+}
+
+/** True if a series has whole steps below 0. */
+export function isNegative(range: { least: bigint } | undefined, multiplier: bigint): boolean {
+  return range !== undefined && (range.least * multiplier) / 1_000_000n < 0n;
 }
 
 export function noteCollisions(list: AlterationList, path: string, policy: CollisionPolicy, points: number): void {
@@ -162,6 +171,10 @@ export function noteBeyond(list: AlterationList, path: string, points: number): 
 export function noteMoved(list: AlterationList, path: string, points: number): void {
   const message = `Steps of the run are moved up, since W&B has no negative ones; ${X_AXIS} has Neptune's own.`;
   list.add('step_moved', path, message, points);
+}
+
+export function noteManyImages(list: AlterationList, path: string, images: number): void {
+  list.add('images_left_out', path, 'W&B shows no more images of one step; the files are in the artifact.', images);
 }
 
 /** Adds what single values go through; a load sees these itself when they come. */

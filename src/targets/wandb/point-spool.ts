@@ -12,6 +12,8 @@ const RECORD_BYTES = RECORD_WORDS * 4;
 const MICRO = 1_000_000;
 /** Steps and times that a point doesn't have. */
 export const ABSENT = -(2n ** 63n);
+/** The last step of a history: below 2^53 there must be room for the closing lines. */
+export const LAST_STEP = Number.MAX_SAFE_INTEGER - 1000;
 /** Most records that are added at once. */
 export const RECORDS_AT_ONCE = 16_384;
 /** Points of a series that wait until they are worth a piece of the file. */

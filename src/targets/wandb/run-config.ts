@@ -17,7 +17,9 @@ export class RunConfig {
   readonly #plan: ConfigPlan;
   readonly #files: OwnFiles;
   readonly #alterations: AlterationList;
-  readonly #values = new Map<string, { json: string; given: string }>();
+  readonly #values = new Map<string, string>();
+  /** Hashes of the first values, by key. */
+  readonly #given = new Map<string, string>();
 
   constructor(configPlan: ConfigPlan, files: OwnFiles, alterations: AlterationList) {
     this.#plan = configPlan;
@@ -27,7 +29,7 @@ export class RunConfig {
 
   /** Members of the config's JSON object. */
   *members(): Generator<string> {
-    for (const [key, { json }] of this.#values) yield `${JSON.stringify(key)}:{"value":${json}}`;
+    for (const [key, json] of this.#values) yield `${JSON.stringify(key)}:{"value":${json}}`;
   }
 
   async add(row: ScalarRow, { key, name }: NamedAttribute): Promise<void> {
@@ -35,21 +37,22 @@ export class RunConfig {
     const json = configJson(row);
     if (json === undefined) return;
     const text = rawText(row);
-    const given = shortHash(text ?? json, 16);
-    const before = this.#values.get(key);
-    if (before?.given === given) return;
-    if (before) {
+    const given = shortHash(row.type === 'string' || row.type === 'string_set' ? JSON.stringify(row.value) : json, 16);
+    const before = this.#given.get(key);
+    if (before === given) return;
+    if (before !== undefined) {
       await this.#keep(row, json);
       const message = `The archive has several values: the config holds the first, others are in ${VALUES_FILE}.`;
       this.#alterations.add('repeated_value', row.path, message);
       return;
     }
+    this.#given.set(key, given);
     if (this.#plan.leftOut.has(name)) {
       await this.#keep(row, json);
       plan.noteLeftOut(this.#alterations, row.path);
       return;
     }
-    this.#values.set(key, { json: await this.#fitting(row, json, text), given });
+    this.#values.set(key, await this.#fitting(row, json, text));
   }
 
   /** The JSON, or that of the value's beginning. */

@@ -18,8 +18,8 @@ export interface MediaFile {
 const FILES_AT_ONCE = 100;
 const UPLOADS_AT_ONCE = 4;
 const ROUNDS = 4;
-/** A server that asks its storage may know of a file a little later. */
-const LOOKS = [0, 500, 1000, 2000, 4000];
+/** A server may know of what was sent a little later: pauses before each look, in milliseconds. */
+export const LOOKS = [0, 500, 1000, 2000, 4000];
 
 export interface RunFilesOptions {
   client: WandbClient;

@@ -215,7 +215,7 @@ export class RunHistory {
     const file = kind === 'float' ? SERIES_FILE : kind === 'histogram' ? HISTOGRAMS_FILE : 'file_series.csv.gz';
     plan.noteRepeated(list, path, one.repeated);
     plan.noteBeyond(list, path, one.beyond);
-    if (this.shift > 0 && steps?.range && steps.range.least < 0n) plan.noteMoved(list, path, 1);
+    if (this.shift > 0 && plan.isNegative(steps?.range, this.#options.stepMultiplier)) plan.noteMoved(list, path, 1);
     const merged = `The time of its line is another one; ${file} has the point's own.`;
     list.add('timestamp_merged', path, merged, one.timeMerged);
     const inherited = `Points up to the fork are those of the parent; ${file} has the run's own.`;
@@ -223,8 +223,7 @@ export class RunHistory {
     const place = kind === 'image' ? 'files/' : file;
     const long = `The line would be longer than W&B takes: left out of the history, kept in ${place}.`;
     list.add('row_too_long', path, long, one.tooLong);
-    const many = 'W&B shows no more images of one step; the files are in the artifact.';
-    list.add('images_left_out', path, many, one.tooMany);
+    plan.noteManyImages(list, path, one.tooMany);
   }
 
   async #keepAltered(): Promise<void> {

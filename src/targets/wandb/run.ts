@@ -1,5 +1,6 @@
 // One run on its way into W&B: takes batches, sends tables, files and the lines of its history, checks, and ends it.
 
+import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { throwIfAborted } from '../../http/limits.ts';
 import type { Batch } from '../../model/batches.ts';
@@ -15,7 +16,7 @@ import { RefusedEntries } from './artifact-save.ts';
 import type { RunBackEnd, RunEnd } from './back-end.ts';
 import type { RunInput } from './client.ts';
 import type { ConfigPlan } from './config.ts';
-import { type HistoryLines, MAX_LINE } from './history-lines.ts';
+import { type HistoryLines, MAX_IMAGES, MAX_LINE } from './history-lines.ts';
 import { type Image, imageBlob, imagesJson } from './media.ts';
 import { ARTIFACT_TYPE, artifactFileName, clientId, homeOf, OWN, type RunKeys, X_AXIS } from './names.ts';
 import { internalConfig, type OwnConfig } from './own-config.ts';
@@ -45,8 +46,8 @@ export interface RunContext {
   artifact: string;
   /** Lines up to this step are the parent's. */
   fork: { run: string; step: number } | undefined;
-  /** What has to be done before the run is whole, so that there is only one of it then. */
-  beforeMark: () => Promise<void>;
+  /** What has to be done once the run is whole, so that there is only one of it. */
+  afterMark: () => Promise<void>;
   /** An own folder for what waits; removed at the end. */
   tempFolder: string;
 }
@@ -68,11 +69,17 @@ export class WandbRun implements TargetRun {
   readonly #config: RunConfig;
   readonly #history: RunHistory;
   readonly #tables: RunTables;
+  /** Images of single files, by key. */
+  readonly #images = new Map<string, string[]>();
   /** Values for the closing line: tables, and images of single files. */
   readonly #shown: { key: string; json: string }[] = [];
   readonly #imageKeys = new Set<string>();
   /** Of the last line with points. */
   #lastStep: number | undefined;
+  /** Of the images of series that the history shows. */
+  readonly #showing = createHash('sha256');
+  /** That of a run that lacks something. */
+  #mark: string | undefined;
   #isReady = false;
 
   constructor(id: string, context: RunContext) {
@@ -105,7 +112,8 @@ export class WandbRun implements TargetRun {
       locate: options.locate,
       expected: options.files ?? new Map(),
       failedAttributes: options.failedAttributes ?? new Set(),
-      fileName: (name, parent, taken) => artifactFileName(name, parent, keys.parents, taken),
+      fileName: (name, parent, taken) =>
+        artifactFileName(name, parent, keys.parents, (path) => this.#files.entries.has(path), taken),
       // Steps in names are Neptune's own.
       stepMultiplier: 1n,
       alterations,
@@ -147,10 +155,12 @@ export class WandbRun implements TargetRun {
 
   async finish(complete: boolean): Promise<void> {
     await this.#ready();
-    const { backEnd, tempFolder, beforeMark } = this.#context;
+    const { backEnd, tempFolder, afterMark } = this.#context;
     await this.#history.finish();
+    for (const [key, blobs] of this.#images) this.#shown.push({ key, json: imagesJson(blobs) });
     this.#shown.push(...(await this.#tables.send()));
     await backEnd.flushMedia();
+    await this.#begin();
     const lines = await this.#sendLines();
     await this.#history.settle();
     const end = this.#end(lines);
@@ -160,8 +170,8 @@ export class WandbRun implements TargetRun {
     for (const message of await backEnd.check(end)) this.failures.push(failureOf(new ExporterError('server', message)));
     // A run that lacks something isn't finished at W&B, so that nobody takes it for whole.
     if (complete && this.failures.length === 0) {
-      await beforeMark();
       await backEnd.complete(end);
+      await afterMark();
     }
     await rm(tempFolder, { recursive: true, force: true });
   }
@@ -172,10 +182,24 @@ export class WandbRun implements TargetRun {
     const { key } = attribute;
     const blob = imageBlob(image);
     this.#imageKeys.add(key);
-    if (!origin.point) this.#shown.push({ key, json: imagesJson([blob]) });
+    if (!origin.point) {
+      const blobs = this.#images.get(key) ?? [];
+      this.#images.set(key, blobs);
+      if (blobs.length < MAX_IMAGES) blobs.push(blob);
+      else plan.noteManyImages(this.#alterations, origin.path, 1);
+    }
     // The file is in the artifact all the same.
     else if (!(await this.#history.image(origin.point, blob, attribute))) return;
+    if (origin.point) this.#showing.update(`${key}:${blob}\n`);
     await this.#context.backEnd.media(file, origin);
+  }
+
+  /** Lines that a half run has show what there was then. */
+  async #begin(): Promise<void> {
+    const { backEnd, own, fork } = this.#context;
+    this.#mark = await backEnd.begin(this.#showing.digest('hex'), this.failures.length === 0, (shown) =>
+      JSON.stringify({ [OWN]: { value: { ...own, shown } }, _wandb: { value: internalConfig(fork, undefined) } }),
+    );
   }
 
   async #sendLines(): Promise<HistoryLines> {
@@ -188,7 +212,9 @@ export class WandbRun implements TargetRun {
       throwIfAborted(options.signal);
     }
     this.#lastStep = lines.end.step ?? fork?.step;
-    for (const values of closingGroups(this.#shown)) await backEnd.line(lines.closingLine(values, fork?.step));
+    // What a run lacks now, the next load may have: closing lines come with all of it.
+    const shown = this.failures.length > 0 ? [] : this.#shown;
+    for (const values of closingGroups(shown)) await backEnd.line(lines.closingLine(values, fork?.step));
     await backEnd.flushLines();
     return lines;
   }
@@ -198,7 +224,9 @@ export class WandbRun implements TargetRun {
     const { backEnd, artifact, info } = this.#context;
     const head = { format: 'neptune-exporter-wandb', version: 1, project_id: info.projectId, run_id: info.runId };
     await this.#own.finishTexts();
-    await this.#own.list('attributes.json', head, 'attributes', () => this.#attributeList());
+    // With the run's id no two runs have the same artifact: W&B would give the second one that of the first, which goes.
+    const ofRun = { ...head, wandb_run: this.id };
+    await this.#own.list('attributes.json', ofRun, 'attributes', () => this.#attributeList());
     const { all } = this.#alterations;
     if (all.length > 0) {
       await this.#own.list('alterations.json', head, 'alterations', function* () {
@@ -252,6 +280,7 @@ export class WandbRun implements TargetRun {
       ...own,
       ...(shift > 0 ? { step_shift: shift } : {}),
       ...(this.#lastStep === undefined ? {} : { last_step: this.#lastStep }),
+      ...(this.#mark === undefined ? {} : { shown: this.#mark }),
     };
     const members = [
       ...this.#config.members(),

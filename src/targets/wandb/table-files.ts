@@ -6,7 +6,7 @@ import { words } from '../../model/int64.ts';
 import type { SeriesFormat } from '../series-files.ts';
 import { Spool } from '../spool.ts';
 import { decimalStepText, scaledMicro } from '../steps.ts';
-import { isFarTime } from '../survey.ts';
+import { CALENDAR_MS } from '../survey.ts';
 import { storable } from '../text.ts';
 import { timeText } from '../values.ts';
 
@@ -108,9 +108,9 @@ function mediaFormat(multiplier: bigint): SeriesFormat<Rows> {
   };
 }
 
+/** @param ms of a time that calendars have */
 function isoJson(ms: bigint): string {
-  const text = timeText(ms, 'T');
-  return text === undefined ? String(ms) : `"${text.replace('+00:00', 'Z')}"`;
+  return `"${timeText(ms, 'T')!.replace('+00:00', 'Z')}"`;
 }
 
 function* rowsOf({ batch, from, to }: Rows, multiplier: bigint, time: (ms: bigint) => string): Generator<string> {
@@ -118,9 +118,9 @@ function* rowsOf({ batch, from, to }: Rows, multiplier: bigint, time: (ms: bigin
   for (let i = from; i < to; i++) {
     const step = batch.stepValid?.[i] === 0 ? 'null' : decimalStepText(scaledMicro(batch.steps, view, i, multiplier));
     const value = batch.values[i] ?? null;
-    const at = batch.timestamps[i]!;
-    // W&B's readers can't read a table with a date that Python doesn't have.
-    const ms = batch.timestampValid?.[i] === 0 || isFarTime(Number(at)) ? 'null' : time(at);
+    // Readers in Python take no table with a time that they can't hold.
+    const at = batch.timestampValid?.[i] === 0 ? undefined : batch.timestamps[i]!;
+    const ms = at === undefined || at < CALENDAR_MS.first || at > CALENDAR_MS.last ? 'null' : time(at);
     yield `[${step},${value === null ? 'null' : JSON.stringify(storable(value))},${ms}]`;
   }
 }
