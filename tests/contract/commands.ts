@@ -34,3 +34,25 @@ export const LOAD_MLFLOW = `uv run neptune-exporter load \\
 
 /** `#### Export examples`: with the Neptune 2.x client, splitting data and files to different locations. */
 export const EXPORT_NEPTUNE2 = `uv run neptune-exporter export -p "workspace/proj" --exporter neptune2 --data-path /mnt/fast/exports/data --files-path /mnt/cold/exports/files`;
+
+/** `## Quickstart`, 3: W&B. */
+export const LOAD_WANDB = `uv run neptune-exporter load \\
+    --loader wandb \\
+    --wandb-entity my-org \\
+    --wandb-api-key "$WANDB_API_KEY" \\
+    --data-path ./exports/data \\
+    --files-path ./exports/files`;
+
+/** ZenML. */
+export const LOAD_ZENML = `uv run neptune-exporter load \\
+    --loader zenml \\
+    --data-path ./exports/data \\
+    --files-path ./exports/files`;
+
+/** Comet. */
+export const LOAD_COMET = `uv run neptune-exporter load \\
+    --loader comet \\
+    --comet-workspace "my-workspace" \\
+    --comet-api-key "my-comet-api-key" \\
+    --data-path ./exports/data \\
+    --files-path ./exports/files`;

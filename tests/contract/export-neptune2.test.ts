@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { seriesOf } from '../../src/demo/dataset.ts';
+import { attribute2, contentOf, type DemoAttribute2 } from '../../src/demo/neptune2/dataset.ts';
 import { startNeptune2DemoServer } from '../../src/demo/neptune2/server.ts';
 import { manifestsIn } from '../helpers/archive-folder.ts';
 import { type CliResult, runCli } from '../helpers/cli.ts';
@@ -159,4 +161,33 @@ test('a project without runs is no error', async (t) => {
   const { bare } = await setUp(t);
   const { stderr } = await succeeds(bare('-p', 'my-org/empty', '--exporter', 'neptune2'));
   assert.match(stderr, /^ {2}No runs in the project; archived runs are exported with --include-archived-runs\.$/m);
+});
+
+test('-c and --exclude: files are also sets of files and artifacts, series of images are files', async (t) => {
+  const data = neptune2Data();
+  const attributes = new Map<string, DemoAttribute2>([
+    ...data.projects[0]!.runs[0]!.attributes,
+    ['data/set', { type: 'artifact', artifact: { hash: 'a'.repeat(64), files: [] } }],
+    ['images', attribute2.images(seriesOf([[0, START, { mimeType: 'image/png', ...contentOf('an image') }]]))],
+  ]);
+  data.projects[0]!.runs = [{ attributes }];
+  const { cwd, bare } = await setUp(t, data);
+  const parameters = ['bool', 'datetime', 'float', 'int', 'string', 'string_set'];
+  const files = ['artifact', 'file', 'file_series', 'file_set'];
+  for (const [index, [args, expected]] of (
+    [
+      [['-c', 'parameters'], parameters],
+      [['-c', 'metrics'], ['float_series']],
+      [['--classes', 'series'], ['string_series']],
+      [['-c', 'files'], files],
+      [
+        ['--exclude', 'metrics', '--exclude', 'series'],
+        [...files, ...parameters],
+      ],
+    ] as const
+  ).entries()) {
+    await succeeds(bare('--exporter', 'neptune2', '-p', 'my-org/my-project', ...args, '-d', `data-${index}`));
+    const { counts = {} } = (await manifestsIn(join(cwd, `data-${index}`))).get('PRJ-1') ?? {};
+    assert.deepEqual(Object.keys(counts).sort(), expected.toSorted(), args.join(' '));
+  }
 });

@@ -24,6 +24,8 @@ export interface CometServerOptions {
   limits?: Partial<Limits>;
   /** What an older server lacks. One that lacks a call lacks all that came later, and tells its version. @default nothing */
   without?: readonly Feature[];
+  /** The only key that it takes. @default a key like those of Comet */
+  apiKey?: string;
   /** The default one of the key first. @default emulated-team, other-team */
   workspaces?: readonly string[];
   /** Assets are downloaded from storage on another host, unless `allow301=false`. @default false */
@@ -73,10 +75,11 @@ export async function startCometServer(options: CometServerOptions = {}): Promis
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   limits.assets = { ...DEFAULT_LIMITS.assets, ...options.limits?.assets };
   const workspaces = options.workspaces ?? ['emulated-team', 'other-team'];
+  const { apiKey = API_KEY } = options;
   const store = new Store(workspaces, limits);
   const site: Site = {
     ...{ url, store, limits },
-    apiKey: API_KEY,
+    apiKey,
     user: USER,
     ...olderServer(options.without ?? []),
     redirectAssets: options.redirectAssets ?? false,
@@ -85,7 +88,7 @@ export async function startCometServer(options: CometServerOptions = {}): Promis
   const front = new Front(site, options);
   return {
     url,
-    apiKey: API_KEY,
+    apiKey,
     workspace: workspaces[0]!,
     requests: front.requests,
     experiment: (key) => {
