@@ -75,13 +75,13 @@ test('tags that ZenML does not take, a long description, odd texts', async (t) =
     ],
     [
       { path: 'sys/name', type: 'string', value: 'e'.repeat(300) },
-      { path: 'sys/tags', type: 'string_set', value: [uuid, '', 't'.repeat(300), 'ok\ud800'] },
+      { path: 'sys/tags', type: 'string_set', value: [uuid, `{${uuid}}`, '', 't'.repeat(300), 'ok\ud800', 'two\nlines'] },
       { path: 'sys/description', type: 'string', value: `d\ud800${'d'.repeat(6000)}` },
     ],
   );
   await writeArchive(join(folder, 'data'), [run]);
   const { alterationsByCode } = await place.loadAll(folder, 'odd');
-  assert.equal(alterationsByCode.tag_changed, 4);
+  assert.equal(alterationsByCode.tag_changed, 6);
   assert.equal(alterationsByCode.description_cut, 1);
   const version = await place.version('odd', 'r');
   assert.ok(version.tags.includes(`neptune:${uuid}`));

@@ -252,18 +252,18 @@ test('a fork names its parent in the metadata, and by the id of its version', as
 
 test('names that ZenML refuses or has already, in one model', async (t) => {
   const folder = await archiveFolder(t);
-  const ids = ['007', 'latest', 'run/4 #odd "ü"', ' blank', 'x'.repeat(300), "it's"];
+  const ids = ['007', 'latest', 'run/4 #odd "ü"', ' blank', 'x'.repeat(300), "it's", '三', 'a\nb'];
   await writeArchive(
     join(folder, 'data'),
     ids.map((id) => sampleRun(PROJECT, id, [])),
   );
   const result = await place.loadAll(folder, 'named');
-  assert.equal(result.alterationsByCode.run_renamed, 3);
+  assert.equal(result.alterationsByCode.run_renamed, 5);
   const { versions } = await place.model('named');
   const names = versions.map(({ name }) => name).sort();
   assert.deepEqual(
     names.filter((name) => !name.startsWith('xxx')),
-    [' blank', "it's", 'neptune-007', 'neptune-latest', 'run/4 #odd "ü"'],
+    [' blank', 'a_b', "it's", 'neptune-007', 'neptune-latest', 'neptune-三', 'run/4 #odd "ü"'],
   );
   const long = versions.find(({ name }) => name.startsWith('xxx'))!;
   assert.equal((long.metadata.neptune_import as { run_id: string }).run_id, 'x'.repeat(300));
