@@ -75,7 +75,11 @@ test('tags that ZenML does not take, a long description, odd texts', async (t) =
     ],
     [
       { path: 'sys/name', type: 'string', value: 'e'.repeat(300) },
-      { path: 'sys/tags', type: 'string_set', value: [uuid, `{${uuid}}`, '', 't'.repeat(300), 'ok\ud800', 'two\nlines'] },
+      {
+        path: 'sys/tags',
+        type: 'string_set',
+        value: [uuid, `{${uuid}}`, '', 't'.repeat(300), 'ok\ud800', 'two\nlines'],
+      },
       { path: 'sys/description', type: 'string', value: `d\ud800${'d'.repeat(6000)}` },
     ],
   );

@@ -275,8 +275,58 @@ test('names that ZenML refuses or has already, in one model', async (t) => {
     return run;
   });
   await writeArchive(join(other, 'data'), [a!, b!]);
-  assert.equal((await place.loadAll(other, 'shared')).loaded, 2);
+  const shared = await place.loadAll(other, 'shared');
+  assert.deepEqual([shared.loaded, shared.alterationsByCode.run_renamed], [2, 1]);
   assert.equal((await place.loadAll(other, 'shared')).skipped, 2);
+});
+
+test('runs that get the same name at the same time are all loaded, and told', async (t) => {
+  const folder = await archiveFolder(t);
+  const ids = ['1', 'neptune-1', '2', 'neptune-2', '3', 'neptune-3'];
+  const write = (value: bigint) =>
+    writeArchive(
+      join(folder, 'data'),
+      ids.map((id) => sampleRun(PROJECT, id, [scalars([{ path: 'p', type: 'int', value }])])),
+    );
+  await write(1n);
+  const { loaded, alterationsByCode } = await place.loadAll(folder, 'race', { concurrency: 6 });
+  assert.equal(loaded, 6);
+  // One of each two has the other's name, or both have another one than their own.
+  const { versions } = await place.model('race');
+  const renamed = versions.filter(
+    ({ name, metadata }) => name !== (metadata.neptune_import as { run_id: string }).run_id,
+  );
+  assert.equal(alterationsByCode.run_renamed, renamed.length);
+  assert.deepEqual((await place.compare(folder, 'race')).problems, []);
+  await write(2n);
+  const again = await place.loadAll(folder, 'race');
+  assert.deepEqual([again.updated, again.alterationsByCode.run_renamed], [6, renamed.length]);
+  const { problems, result } = await place.compare(folder, 'race');
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    result.runs.filter(({ extras }) => (extras?.count ?? 0) > 0),
+    [],
+  );
+});
+
+test('a renamed version whose name another program took meanwhile is replaced beside it', async (t) => {
+  const folder = await archiveFolder(t);
+  const write = (value: bigint) =>
+    writeArchive(join(folder, 'data'), [sampleRun(PROJECT, 'r', [scalars([{ path: 'p', type: 'int', value }])])]);
+  await write(1n);
+  await place.loadAll(folder, 'aside');
+  const { id: model, versions } = await place.model('aside', { load: false });
+  await place.server.call('PUT', `/model_versions/${versions[0]!.id}`, { name: 'r-best' });
+  await place.server.call('POST', '/model_versions', { name: 'r', model, project: place.server.project.id });
+  await write(2n);
+  const { updated, alterationsByCode } = await place.loadAll(folder, 'aside');
+  assert.deepEqual([updated, alterationsByCode.run_renamed], [1, 1]);
+  const now = (await place.model('aside', { load: false })).versions;
+  assert.deepEqual(
+    now.map(({ metadata }) => metadata.p),
+    [undefined, 2],
+  );
+  assert.match(now[1]!.name, /^r-[0-9a-f]{8}$/);
 });
 
 test('a load says once that a step multiplier changes nothing, and a plan is the load', async (t) => {

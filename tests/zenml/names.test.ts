@@ -38,7 +38,19 @@ test('a model is named neptune-export-<org>-<project>, with the prefix in front'
 test('a version is named as the run; what ZenML refuses as a name gets a prefix', () => {
   assert.equal(versionName(run('RUN-1')), 'RUN-1');
   assert.equal(versionName(run('RUN-1', 'my run/4 "ü"')), 'my run/4 "ü"');
-  for (const refused of ['1', '007', '٣', '三', '二零零六', '½', 'latest', 'Production', 'none', 'STAGING', 'archived']) {
+  for (const refused of [
+    '1',
+    '007',
+    '٣',
+    '三',
+    '二零零六',
+    '½',
+    'latest',
+    'Production',
+    'none',
+    'STAGING',
+    'archived',
+  ]) {
     assert.equal(versionName(run(refused)), `neptune-${refused}`);
   }
   assert.equal(versionName(run('1a')), '1a');

@@ -179,6 +179,8 @@ export class ZenmlTarget implements ComparableTarget {
     if (kept?.loaded === mark)
       return alreadyWhole(kept.id, () => this.#end(run, { ...state, ...kept, used: undefined }));
     const { id, name } = kept ?? (await this.#create(run, place, mark, replaced.length > 0));
+    const copies = [id, ...replaced.map((copy) => copy.id)];
+    const isWaiting = name === namesOf(run, place.prefix).loading;
     await client.writeMetadata(place.project, id, firstCards(run, key, mark, options.parent));
     const alterations = new AlterationList();
     descriptionOf(run, alterations);
@@ -197,6 +199,7 @@ export class ZenmlTarget implements ComparableTarget {
     return new ZenmlRun(id, {
       backEnd,
       info: run,
+      name: isWaiting ? await freeName(run, place, copies) : name,
       options,
       names: runNames(options.survey),
       alterations,
@@ -437,16 +440,23 @@ export class ZenmlTarget implements ComparableTarget {
   ): Promise<{ id: string; name: string }> {
     const { client, project, model, prefix } = place;
     const key = runKey(run, prefix);
-    const name = isReplacing ? namesOf(run, prefix).loading : await freeName(run, place);
+    const { loading, other } = namesOf(run, prefix);
     const description = loadingWords(key, mark);
-    try {
-      return await client.createVersion(project, model, { name, description, tags: [HALF_TAG] });
-    } catch (error) {
-      if (!isThere(error)) throw error;
+    let name = isReplacing ? loading : await freeName(run, place);
+    for (;;) {
+      try {
+        return await client.createVersion(project, model, { name, description, tags: [HALF_TAG] });
+      } catch (error) {
+        if (!isThere(error)) throw error;
+      }
+      // An answer was lost, or another load was faster: of this content it goes on with the same version.
+      const same = (await findCopies(run, place, false)).find((copy) => isSameName(copy.name, name));
+      if (same?.key === key && same.loading === mark && same.loaded === undefined) return same;
+      // Another run took the name meanwhile, or has one that only the server's database takes for the same.
+      const isOfOther = same === undefined || (same.key !== undefined && same.key !== key);
+      if (!isOfOther || name === loading || name === other) break;
+      name = other;
     }
-    // An answer was lost, or another load was faster: of this content it goes on with the same version.
-    const same = (await findCopies(run, place, false)).find((copy) => copy.name === name);
-    if (same?.key === key && same.loading === mark && same.loaded === undefined) return same;
     throw new ExporterError('server', 'Another load makes this run at the same time.', {
       hint: 'Start this load again when the other one has ended: it finds what is missing.',
     });
@@ -476,7 +486,7 @@ export class ZenmlTarget implements ComparableTarget {
     const silent = new AlterationList();
     const isWaiting = state.name === namesOf(run, place.prefix).loading;
     await client.updateVersion(id, {
-      name: isWaiting ? await freeName(run, place, id) : state.name,
+      name: isWaiting ? await freeName(run, place, [id]) : state.name,
       description: descriptionOf(run, silent),
       addTags: tagsOf(run, silent),
       removeTags: [HALF_TAG],

@@ -40,11 +40,20 @@ function sizeOf({ type, longestText }: AttributeSurvey): number {
   return Math.max(SHORT_VALUE, Math.min(longestText, MAX_TEXT));
 }
 
-/** Adds what is known before anything of a run is sent. The load goes by the same, and adds what only content tells. */
-export function foresee(list: AlterationList, run: RunInfo, survey: RunSurvey, names: RunNames): void {
-  const name = versionName(run);
+/**
+ * Adds what is known before anything of a run is sent. The load goes by the same, and adds what only content tells.
+ * @param name of the version, where it is known which names others have
+ */
+export function foresee(
+  list: AlterationList,
+  run: RunInfo,
+  survey: RunSurvey,
+  names: RunNames,
+  name = versionName(run),
+): void {
   if (name !== fullVersionName(run)) {
-    const message = `The version is named '${name}': ZenML does not take the run's own name. The metadata have it.`;
+    const reason = name === versionName(run) ? "ZenML does not take the run's own name" : 'another run has its name';
+    const message = `The version is named '${name}': ${reason}. The metadata have it.`;
     list.add('run_renamed', undefined, message);
   }
   const chosen = inMetadata(survey, names);

@@ -41,6 +41,8 @@ const ENTRIES = 1000;
 export interface RunContext {
   backEnd: RunBackEnd;
   info: RunInfo;
+  /** Of the version when it is whole. */
+  name: string;
   options: OpenOptions;
   names: RunNames;
   alterations: AlterationList;
@@ -81,7 +83,7 @@ export class ZenmlRun implements TargetRun {
   #tempFiles = 0;
 
   constructor(id: string, context: RunContext) {
-    const { options, names, info } = context;
+    const { options, names, info, name } = context;
     this.id = id;
     this.#context = context;
     this.#alterations = context.alterations;
@@ -89,7 +91,7 @@ export class ZenmlRun implements TargetRun {
     for (const { code, attributePath, message, count } of options.alterations ?? []) {
       this.#alterations.add(code, attributePath, message, count);
     }
-    foresee(this.#alterations, info, options.survey, names);
+    foresee(this.#alterations, info, options.survey, names, name);
     this.#files = new FileUploads({
       store: { put: (path, file, origin, sha256) => this.#putFile(path, file, origin!, sha256) },
       filesDirectory: options.filesDirectory,
