@@ -287,6 +287,8 @@ export class ZenmlTarget implements ComparableTarget {
         hint: 'It is set by ZENML_ACTIVE_PROJECT_ID. See: zenml project list.',
       });
     }
+    if (project)
+      this.#logger.warn(`The active ZenML project ${project.idOrName} is not there any more: the usual one is used.`);
     const usual = await client.defaultProject();
     const found = usual === undefined ? undefined : await client.project(usual);
     if (found) return found.id;

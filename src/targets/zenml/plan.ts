@@ -62,9 +62,8 @@ export function foresee(
     const { path, type } = entry;
     const key = surveyKey(type, path);
     foreseeName(list, entry, names);
-    if (type === 'string_series' || type === 'histogram_series') {
-      list.add('null_value', path, 'Points without a value are left out.', entry.nulls);
-    }
+    if (type === 'histogram_series') list.add('null_value', path, 'Points without a value are left out.', entry.nulls);
+    if (type === 'string_series') list.add('null_value', path, 'Points without a value have null for it.', entry.nulls);
     if (type === 'float_series') foreseeSpecial(list, entry, 'series');
     if (!isScalarType(type)) {
       if (type === 'float_series' && !chosen.has(key)) left++;
@@ -94,7 +93,7 @@ function foreseeName(list: AlterationList, { path, type }: AttributeSurvey, name
 
 function foreseeValue(
   list: AlterationList,
-  { path, type, longestText, unstorableTexts, nulls, ...entry }: AttributeSurvey,
+  { path, type, longestText, unstorableTexts, nulls, oddTimes, ...entry }: AttributeSurvey,
 ) {
   if (type === 'float') {
     foreseeSpecial(list, { path, ...entry }, 'value');
@@ -102,6 +101,7 @@ function foreseeValue(
     return;
   }
   list.add('null_value', path, 'Without a value: left out.', nulls);
+  list.add('datetime_as_number', path, 'The time is in milliseconds since 1970: no calendar has it.', oddTimes);
   if (longestText > MAX_TEXT) {
     const message = `More than ${MAX_TEXT} characters: the metadata hold the beginning, an artifact the whole.`;
     list.add('value_too_long', path, message);

@@ -266,7 +266,7 @@ export class ZenmlRun implements TargetRun {
       origin,
       more,
     );
-    await this.#listArtifact(origin, put, { ...more, file_name: basename(rest) });
+    await this.#listArtifact(origin, put, { ...more, file_name: ownPath(rest, origin) });
   }
 
   async #putTemporary(
@@ -301,7 +301,7 @@ export class ZenmlRun implements TargetRun {
     const metadata = {
       [RUN_KEY]: key,
       ...(origin ? { neptune_attribute_path: metadataText(origin.path) } : {}),
-      ...(kind === 'path' && origin ? { original_path: metadataText(basename(rest)) } : {}),
+      ...(kind === 'path' && origin ? { original_path: metadataText(ownPath(rest, origin)) } : {}),
       ...more,
     };
     while (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
@@ -415,6 +415,11 @@ function freeName(name: string, _folder: string, taken?: Set<string>): string {
   for (let number = 2; taken?.has(free); number++) free = `${name} (${number})`;
   taken?.add(free);
   return free;
+}
+
+/** The name of a file, in a set its path there: two folders of a set may have files of one name. */
+function ownPath(rest: string, { type }: Origin): string {
+  return type === 'file_series' ? basename(rest) : rest;
 }
 
 function metadataText(text: string): string {
