@@ -1,9 +1,12 @@
 // Names at ZenML: models, versions, keys of metadata, artifacts. Exact forms, and nothing that hides another.
 
 import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import test from 'node:test';
+import { HttpClient } from '../../src/http/client.ts';
 import type { AttributeType } from '../../src/model/attributes.ts';
 import type { RunInfo } from '../../src/model/runs.ts';
+import { Session, ZenmlClient } from '../../src/targets/zenml/client.ts';
 import {
   artifactFolder,
   artifactVersion,
@@ -15,6 +18,7 @@ import {
   versionName,
 } from '../../src/targets/zenml/names.ts';
 import { floats, scalars, strings } from '../helpers/archive-runs.ts';
+import { serve } from '../helpers/server.ts';
 import { surveyOf } from '../mlflow/sample.ts';
 
 const run = (runId: string, customRunId?: string): RunInfo => ({
@@ -59,6 +63,22 @@ test('a version is named as the run; what ZenML refuses as a name gets a prefix'
   assert.equal(versionName(run('a\0b')), 'a\ufffdb');
   assert.equal(versionName(run('a\nb\tc\r\v\f')), 'a_b_c___');
   assert.equal(versionName(run('三月')), '三月');
+});
+
+test('a model that the database takes for the same is the one, unless that very name is there', async (t) => {
+  let names = ['team-NEPTUNE', 'other'];
+  const base = await serve(t, (_: IncomingMessage, response: ServerResponse) =>
+    response.end(JSON.stringify({ total_pages: 1, items: names.map((name) => ({ id: `id of ${name}`, name })) })),
+  );
+  const http = new HttpClient({ userAgent: 'test', concurrency: 1 });
+  t.after(() => http.close());
+  const client = new ZenmlClient({ http, base, session: new Session(http, base, {}) });
+  const idOf = async () => (await client.modelByName('p', 'team-neptune'))?.id;
+  assert.equal(await idOf(), 'id of team-NEPTUNE');
+  names = [...names, 'team-neptune'];
+  assert.equal(await idOf(), 'id of team-neptune');
+  names = ['other'];
+  assert.equal(await idOf(), undefined);
 });
 
 test('keys have letters, digits, blanks and _-./, 250 at most; own cards are left free', () => {
