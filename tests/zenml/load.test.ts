@@ -11,6 +11,7 @@ import { python } from '../counterparts/python.ts';
 import { readZenml } from '../counterparts/zenml-readback.ts';
 import { fileSeries, floats, histograms, sampleRun, scalars, strings, writeArchive } from '../helpers/archive-runs.ts';
 import { runCli } from '../helpers/cli.ts';
+import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { archiveFolder, artifactsOf, Place, PROJECT, putFile } from './place.ts';
 
 const place = new Place();
@@ -307,6 +308,24 @@ test('runs that get the same name at the same time are all loaded, and told', as
     result.runs.filter(({ extras }) => (extras?.count ?? 0) > 0),
     [],
   );
+});
+
+test('a name that only the database of the server takes for that of another run', async (t) => {
+  const folder = await archiveFolder(t);
+  await writeArchive(join(folder, 'data'), [sampleRun(PROJECT, 'r\u00e9', [])]);
+  const proxy = await startFaultProxy({ url: place.server.url, token: '' });
+  t.after(() => proxy.close());
+  const body = '{"detail":["EntityExistsError","A model with the same name and version already exists."]}';
+  const when = ({ method, body }: { method: string; body: Buffer }) =>
+    method === 'POST' && body.toString().includes('"name":"r\u00e9"');
+  const fault = { kind: 'status', status: 409, body, type: 'application/json' } as const;
+  proxy.replaceRules([{ path: /\/model_versions$/, when, fault }]);
+  const env = { ...place.env, ZENML_STORE_URL: proxy.url, ZENML_STORE_API_KEY: place.server.apiKey };
+  const { loaded, alterationsByCode } = await place.loadAll(folder, 'accents', {}, { env });
+  assert.deepEqual([loaded, alterationsByCode.run_renamed], [1, 1]);
+  const { versions } = await place.model('accents', { load: false });
+  assert.match(versions[0]!.name, /^r\u00e9-[0-9a-f]{8}$/);
+  assert.equal((await place.loadAll(folder, 'accents', {}, { env })).skipped, 1);
 });
 
 test('a renamed version whose name another program took meanwhile is replaced beside it', async (t) => {

@@ -445,7 +445,7 @@ export class ZenmlTarget implements ComparableTarget {
     const { loading, other } = namesOf(run, prefix);
     const description = loadingWords(key, mark);
     let name = isReplacing ? loading : await freeName(run, place);
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       try {
         return await client.createVersion(project, model, { name, description, tags: [HALF_TAG] });
       } catch (error) {
@@ -454,10 +454,10 @@ export class ZenmlTarget implements ComparableTarget {
       // An answer was lost, or another load was faster: of this content it goes on with the same version.
       const same = (await findCopies(run, place, false)).find((copy) => isSameName(copy.name, name));
       if (same?.key === key && same.loading === mark && same.loaded === undefined) return same;
-      // Another run took the name meanwhile, or has one that only the server's database takes for the same.
       const isOfOther = same === undefined || (same.key !== undefined && same.key !== key);
-      if (!isOfOther || name === loading || name === other) break;
-      name = other;
+      if (!isOfOther || name === loading || name === other || attempt > 2) break;
+      // Another run took the name meanwhile; or has one that the server's database, but not we, takes for the same.
+      if (same !== undefined || attempt > 1) name = other;
     }
     throw new ExporterError('server', 'Another load makes this run at the same time.', {
       hint: 'Start this load again when the other one has ended: it finds what is missing.',
