@@ -8,7 +8,7 @@ import type { FloatSeriesBatch } from '../../src/model/batches.ts';
 import { surveyBatch } from '../../src/targets/survey.ts';
 import { readZenml } from '../counterparts/zenml-readback.ts';
 import { floats, sampleRun, scalars, strings, writeArchive } from '../helpers/archive-runs.ts';
-import { archiveFolder, artifactsOf, Place, PROJECT } from './place.ts';
+import { archiveFolder, artifactsOf, Place, PROJECT, putFile } from './place.ts';
 
 const place = new Place();
 
@@ -75,13 +75,17 @@ test('tags that ZenML does not take, a long description, odd texts', async (t) =
     ],
     [
       { path: 'sys/name', type: 'string', value: 'e'.repeat(300) },
-      { path: 'sys/tags', type: 'string_set', value: [uuid, '', 't'.repeat(300), 'ok\ud800'] },
+      {
+        path: 'sys/tags',
+        type: 'string_set',
+        value: [uuid, `{${uuid}}`, '', 't'.repeat(300), 'ok\ud800', 'two\nlines'],
+      },
       { path: 'sys/description', type: 'string', value: `d\ud800${'d'.repeat(6000)}` },
     ],
   );
   await writeArchive(join(folder, 'data'), [run]);
   const { alterationsByCode } = await place.loadAll(folder, 'odd');
-  assert.equal(alterationsByCode.tag_changed, 4);
+  assert.equal(alterationsByCode.tag_changed, 6);
   assert.equal(alterationsByCode.description_cut, 1);
   const version = await place.version('odd', 'r');
   assert.ok(version.tags.includes(`neptune:${uuid}`));
@@ -91,6 +95,47 @@ test('tags that ZenML does not take, a long description, odd texts', async (t) =
   assert.deepEqual(artifactsOf(version).get('neptune-set')![0]!.loaded, { kind: 'str', value: '["a\\u0000","b"]' });
   const { problems } = await place.compare(folder, 'odd');
   assert.deepEqual(problems, []);
+});
+
+test('files of a set keep their paths, however long the name of the run', async (t) => {
+  const folder = await archiveFolder(t);
+  const paths = ['a/x.txt', 'b/x.txt', 'x.txt', 'größe/😀.txt'];
+  for (const path of paths) await putFile(folder, `set/${path}`, path);
+  const run = sampleRun(PROJECT, 'r'.repeat(260), [
+    { kind: 'files', rows: [{ path: 'code', type: 'file_set', file: 'set' }] },
+  ]);
+  await writeArchive(join(folder, 'data'), [run]);
+  await place.loadAll(folder, 'set');
+  const artifacts = artifactsOf((await place.model('set')).versions[0]!);
+  const files = artifacts.get('neptune-code')!;
+  assert.deepEqual(files.map(({ metadata }) => metadata.original_path).sort(), paths.toSorted());
+  for (const { loaded, metadata } of files) assert.equal((loaded as { text: string }).text, metadata.original_path);
+  const list = artifacts.get('neptune_export-attributes')![0]!.loaded as { text: string };
+  const { attributes } = JSON.parse(list.text) as { attributes: { path: string; file_name?: string }[] };
+  const names = attributes.filter(({ path }) => path === 'code').map(({ file_name }) => file_name);
+  assert.deepEqual(names.sort(), paths.toSorted());
+});
+
+test('points and values without a value, and times that no calendar has, are told as they are stored', async (t) => {
+  const folder = await archiveFolder(t);
+  const run = sampleRun(PROJECT, 'r', [
+    scalars([{ path: 'far', type: 'datetime', value: 9n * 10n ** 18n }]),
+    strings('s', [
+      ['0', 1, 'x'],
+      ['1', 2, null],
+    ]),
+  ]);
+  await writeArchive(join(folder, 'data'), [run]);
+  assert.deepEqual((await place.loadAll(folder, 'without')).alterationsByCode, {
+    datetime_as_number: 1,
+    null_value: 1,
+  });
+  const version = await place.version('without', 'r');
+  assert.equal(version.metadata.far, 9n * 10n ** 18n);
+  const text = artifactsOf(version).get('neptune-s')![0]!.loaded as { value: string };
+  assert.match(text.value, /"value": null}\n$/);
+  const told = artifactsOf(version).get('neptune_export-alterations')![0]!.loaded as { text: string };
+  assert.match(told.text, /"null_value","message":"Points without a value have null for it\."/);
 });
 
 test('runs without anything, and without points, are whole', async (t) => {

@@ -11,6 +11,7 @@ import { python } from '../counterparts/python.ts';
 import { readZenml } from '../counterparts/zenml-readback.ts';
 import { fileSeries, floats, histograms, sampleRun, scalars, strings, writeArchive } from '../helpers/archive-runs.ts';
 import { runCli } from '../helpers/cli.ts';
+import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { archiveFolder, artifactsOf, Place, PROJECT, putFile } from './place.ts';
 
 const place = new Place();
@@ -252,18 +253,18 @@ test('a fork names its parent in the metadata, and by the id of its version', as
 
 test('names that ZenML refuses or has already, in one model', async (t) => {
   const folder = await archiveFolder(t);
-  const ids = ['007', 'latest', 'run/4 #odd "ü"', ' blank', 'x'.repeat(300), "it's"];
+  const ids = ['007', 'latest', 'run/4 #odd "ü"', ' blank', 'x'.repeat(300), "it's", '三', 'a\nb'];
   await writeArchive(
     join(folder, 'data'),
     ids.map((id) => sampleRun(PROJECT, id, [])),
   );
   const result = await place.loadAll(folder, 'named');
-  assert.equal(result.alterationsByCode.run_renamed, 3);
+  assert.equal(result.alterationsByCode.run_renamed, 5);
   const { versions } = await place.model('named');
   const names = versions.map(({ name }) => name).sort();
   assert.deepEqual(
     names.filter((name) => !name.startsWith('xxx')),
-    [' blank', "it's", 'neptune-007', 'neptune-latest', 'run/4 #odd "ü"'],
+    [' blank', 'a_b', "it's", 'neptune-007', 'neptune-latest', 'neptune-三', 'run/4 #odd "ü"'],
   );
   const long = versions.find(({ name }) => name.startsWith('xxx'))!;
   assert.equal((long.metadata.neptune_import as { run_id: string }).run_id, 'x'.repeat(300));
@@ -275,8 +276,76 @@ test('names that ZenML refuses or has already, in one model', async (t) => {
     return run;
   });
   await writeArchive(join(other, 'data'), [a!, b!]);
-  assert.equal((await place.loadAll(other, 'shared')).loaded, 2);
+  const shared = await place.loadAll(other, 'shared');
+  assert.deepEqual([shared.loaded, shared.alterationsByCode.run_renamed], [2, 1]);
   assert.equal((await place.loadAll(other, 'shared')).skipped, 2);
+});
+
+test('runs that get the same name at the same time are all loaded, and told', async (t) => {
+  const folder = await archiveFolder(t);
+  const ids = ['1', 'neptune-1', '2', 'neptune-2', '3', 'neptune-3'];
+  const write = (value: bigint) =>
+    writeArchive(
+      join(folder, 'data'),
+      ids.map((id) => sampleRun(PROJECT, id, [scalars([{ path: 'p', type: 'int', value }])])),
+    );
+  await write(1n);
+  const { loaded, alterationsByCode } = await place.loadAll(folder, 'race', { concurrency: 6 });
+  assert.equal(loaded, 6);
+  // One of each two has the other's name, or both have another one than their own.
+  const { versions } = await place.model('race');
+  const renamed = versions.filter(
+    ({ name, metadata }) => name !== (metadata.neptune_import as { run_id: string }).run_id,
+  );
+  assert.equal(alterationsByCode.run_renamed, renamed.length);
+  assert.deepEqual((await place.compare(folder, 'race')).problems, []);
+  await write(2n);
+  const again = await place.loadAll(folder, 'race');
+  assert.deepEqual([again.updated, again.alterationsByCode.run_renamed], [6, renamed.length]);
+  const { problems, result } = await place.compare(folder, 'race');
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    result.runs.filter(({ extras }) => (extras?.count ?? 0) > 0),
+    [],
+  );
+});
+
+test('a name that only the database of the server takes for that of another run', async (t) => {
+  const folder = await archiveFolder(t);
+  await writeArchive(join(folder, 'data'), [sampleRun(PROJECT, 'r\u00e9', [])]);
+  const proxy = await startFaultProxy({ url: place.server.url, token: '' });
+  t.after(() => proxy.close());
+  const body = '{"detail":["EntityExistsError","A model with the same name and version already exists."]}';
+  const when = ({ method, body }: { method: string; body: Buffer }) =>
+    method === 'POST' && body.toString().includes('"name":"r\u00e9"');
+  const fault = { kind: 'status', status: 409, body, type: 'application/json' } as const;
+  proxy.replaceRules([{ path: /\/model_versions$/, when, fault }]);
+  const env = { ...place.env, ZENML_STORE_URL: proxy.url, ZENML_STORE_API_KEY: place.server.apiKey };
+  const { loaded, alterationsByCode } = await place.loadAll(folder, 'accents', {}, { env });
+  assert.deepEqual([loaded, alterationsByCode.run_renamed], [1, 1]);
+  const { versions } = await place.model('accents', { load: false });
+  assert.match(versions[0]!.name, /^r\u00e9-[0-9a-f]{8}$/);
+  assert.equal((await place.loadAll(folder, 'accents', {}, { env })).skipped, 1);
+});
+
+test('a renamed version whose name another program took meanwhile is replaced beside it', async (t) => {
+  const folder = await archiveFolder(t);
+  const write = (value: bigint) =>
+    writeArchive(join(folder, 'data'), [sampleRun(PROJECT, 'r', [scalars([{ path: 'p', type: 'int', value }])])]);
+  await write(1n);
+  await place.loadAll(folder, 'aside');
+  const { id: model, versions } = await place.model('aside', { load: false });
+  await place.server.call('PUT', `/model_versions/${versions[0]!.id}`, { name: 'r-best' });
+  await place.server.call('POST', '/model_versions', { name: 'r', model, project: place.server.project.id });
+  await write(2n);
+  const { updated, alterationsByCode } = await place.loadAll(folder, 'aside');
+  assert.deepEqual([updated, alterationsByCode.run_renamed], [1, 1]);
+  const now = (await place.model('aside', { load: false })).versions;
+  assert.deepEqual(
+    now.map(({ metadata }) => metadata.p),
+    [undefined, 2],
+  );
+  assert.match(now[1]!.name, /^r-[0-9a-f]{8}$/);
 });
 
 test('a load says once that a step multiplier changes nothing, and a plan is the load', async (t) => {

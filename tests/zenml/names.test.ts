@@ -1,9 +1,12 @@
 // Names at ZenML: models, versions, keys of metadata, artifacts. Exact forms, and nothing that hides another.
 
 import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import test from 'node:test';
+import { HttpClient } from '../../src/http/client.ts';
 import type { AttributeType } from '../../src/model/attributes.ts';
 import type { RunInfo } from '../../src/model/runs.ts';
+import { Session, ZenmlClient } from '../../src/targets/zenml/client.ts';
 import {
   artifactFolder,
   artifactVersion,
@@ -15,6 +18,7 @@ import {
   versionName,
 } from '../../src/targets/zenml/names.ts';
 import { floats, scalars, strings } from '../helpers/archive-runs.ts';
+import { serve } from '../helpers/server.ts';
 import { surveyOf } from '../mlflow/sample.ts';
 
 const run = (runId: string, customRunId?: string): RunInfo => ({
@@ -29,6 +33,7 @@ test('a model is named neptune-export-<org>-<project>, with the prefix in front'
   assert.equal(modelName('org/my-project', ''), 'neptune-export-org-my-project');
   assert.equal(modelName('org/my-project', 'team'), 'team-neptune-export-org-my-project');
   assert.equal(modelName('org/a.b', undefined), 'neptune-export-org-a_b');
+  assert.equal(modelName('org/a\nb c', 'p\t'), 'p_-neptune-export-org-a_b c');
   const long = modelName(`org/${'x'.repeat(300)}`, undefined);
   assert.equal(long.length, 250);
   assert.notEqual(long, modelName(`org/${'x'.repeat(301)}`, undefined));
@@ -37,13 +42,43 @@ test('a model is named neptune-export-<org>-<project>, with the prefix in front'
 test('a version is named as the run; what ZenML refuses as a name gets a prefix', () => {
   assert.equal(versionName(run('RUN-1')), 'RUN-1');
   assert.equal(versionName(run('RUN-1', 'my run/4 "ü"')), 'my run/4 "ü"');
-  for (const refused of ['1', '007', '٣', 'latest', 'Production', 'none', 'STAGING', 'archived']) {
+  for (const refused of [
+    '1',
+    '007',
+    '٣',
+    '三',
+    '二零零六',
+    '½',
+    'latest',
+    'Production',
+    'none',
+    'STAGING',
+    'archived',
+  ]) {
     assert.equal(versionName(run(refused)), `neptune-${refused}`);
   }
   assert.equal(versionName(run('1a')), '1a');
   assert.equal(versionName(run('latest-2')), 'latest-2');
   assert.equal(versionName(run('x'.repeat(400))).length, 250);
   assert.equal(versionName(run('a\0b')), 'a\ufffdb');
+  assert.equal(versionName(run('a\nb\tc\r\v\f')), 'a_b_c___');
+  assert.equal(versionName(run('三月')), '三月');
+});
+
+test('a model that the database takes for the same is the one, unless that very name is there', async (t) => {
+  let names = ['team-NEPTUNE', 'other'];
+  const base = await serve(t, (_: IncomingMessage, response: ServerResponse) =>
+    response.end(JSON.stringify({ total_pages: 1, items: names.map((name) => ({ id: `id of ${name}`, name })) })),
+  );
+  const http = new HttpClient({ userAgent: 'test', concurrency: 1 });
+  t.after(() => http.close());
+  const client = new ZenmlClient({ http, base, session: new Session(http, base, {}) });
+  const idOf = async () => (await client.modelByName('p', 'team-neptune'))?.id;
+  assert.equal(await idOf(), 'id of team-NEPTUNE');
+  names = [...names, 'team-neptune'];
+  assert.equal(await idOf(), 'id of team-neptune');
+  names = ['other'];
+  assert.equal(await idOf(), undefined);
 });
 
 test('keys have letters, digits, blanks and _-./, 250 at most; own cards are left free', () => {
@@ -121,5 +156,15 @@ test('tags fit, and are no ids', () => {
   assert.equal(tagName('a, b'), 'a, b');
   assert.equal(tagName(''), undefined);
   assert.equal(tagName('x'.repeat(300))?.length, 255);
-  assert.equal(tagName('6d5d1308-c4b2-45e1-bfe2-0838eed8e6ac'), 'neptune:6d5d1308-c4b2-45e1-bfe2-0838eed8e6ac');
+  for (const id of [
+    '6d5d1308-c4b2-45e1-bfe2-0838eed8e6ac',
+    '6D5D1308C4B245E1BFE20838EED8E6AC',
+    '{6d5d1308-c4b2-45e1-bfe2-0838eed8e6ac}',
+    'urn:uuid:6d5d1308-c4b2-45e1-bfe2-0838eed8e6ac',
+    '6d-5d1308c4b245e1bfe20838eed8e6a-c',
+  ]) {
+    assert.equal(tagName(id), `neptune:${id}`);
+  }
+  assert.equal(tagName('6d5d1308c4b245e1bfe20838eed8e6acff'), '6d5d1308c4b245e1bfe20838eed8e6acff');
+  assert.equal(tagName('two\nlines\tand'), 'two_lines_and');
 });

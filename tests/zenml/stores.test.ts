@@ -149,7 +149,7 @@ test('files of several pieces arrive whole', async (t) => {
   const kwargs = { endpoint_url: s3.endpoint, region_name: s3.region };
   const { accessKeyId: key, secretAccessKey: secret } = s3.credentials;
   const stores = [
-    await S3ArtifactStore.open('s', `s3://${s3.bucket}`, { client_kwargs: JSON.stringify(kwargs), key, secret }),
+    await S3ArtifactStore.open('s', `s3://${s3.bucket}`, { client_kwargs: JSON.stringify(kwargs), key, secret }, {}),
     await AzureStore.open('a', `az://${azure.bucket}`, { connection_string: azure.connectionString }, {}),
     await GcsStore.open('g', `gs://${gcs.bucket}`, {}, { STORAGE_EMULATOR_HOST: gcs.endpoint }),
   ];

@@ -245,11 +245,12 @@ export class ZenmlClient {
   }
 
   async modelByName(project: string, name: string): Promise<Named | undefined> {
-    for await (const item of this.#list('models', { project, name: oneOf([name]) })) {
-      const found = requiredNamed(item, 'a model');
-      if (found.name === name) return found;
-    }
-    return undefined;
+    const found = await Array.fromAsync(this.#list('models', { project, name: oneOf([name]) }), (item) =>
+      requiredNamed(item, 'a model'),
+    );
+    // Databases that don't tell case apart have one model for both.
+    const isAlike = (other: Named) => other.name.toLowerCase() === name.toLowerCase();
+    return found.find((one) => one.name === name) ?? found.find(isAlike);
   }
 
   /** @throws ZenmlError of kind `EntityExistsError` if there is one of this name */

@@ -57,10 +57,11 @@ export class ZenmlComparison implements TargetComparison {
   }
 
   private constructor(context: ComparisonContext, linked: readonly ArtifactVersion[]) {
-    const { held, info, options, names, alterations, key, place, tempFolder } = context;
+    const { held, info, options, names, alterations, key, place, made, tempFolder } = context;
     this.#context = context;
     this.#backEnd = new ComparingBackEnd(context, linked, this.#verdicts);
-    const common = { backEnd: this.#backEnd, info, options, names, alterations };
+    const name = made.names.includes(held.name) ? held.name : made.names[0]!;
+    const common = { backEnd: this.#backEnd, info, name, options, names, alterations };
     this.#run = new ZenmlRun(held.id, { ...common, key, place, tempFolder });
   }
 

@@ -179,6 +179,8 @@ export class ZenmlTarget implements ComparableTarget {
     if (kept?.loaded === mark)
       return alreadyWhole(kept.id, () => this.#end(run, { ...state, ...kept, used: undefined }));
     const { id, name } = kept ?? (await this.#create(run, place, mark, replaced.length > 0));
+    const copies = [id, ...replaced.map((copy) => copy.id)];
+    const isWaiting = name === namesOf(run, place.prefix).loading;
     await client.writeMetadata(place.project, id, firstCards(run, key, mark, options.parent));
     const alterations = new AlterationList();
     descriptionOf(run, alterations);
@@ -197,6 +199,7 @@ export class ZenmlTarget implements ComparableTarget {
     return new ZenmlRun(id, {
       backEnd,
       info: run,
+      name: isWaiting ? await freeName(run, place, copies) : name,
       options,
       names: runNames(options.survey),
       alterations,
@@ -284,6 +287,8 @@ export class ZenmlTarget implements ComparableTarget {
         hint: 'It is set by ZENML_ACTIVE_PROJECT_ID. See: zenml project list.',
       });
     }
+    if (project)
+      this.#logger.warn(`The active ZenML project ${project.idOrName} is not there any more: the usual one is used.`);
     const usual = await client.defaultProject();
     const found = usual === undefined ? undefined : await client.project(usual);
     if (found) return found.id;
@@ -437,16 +442,23 @@ export class ZenmlTarget implements ComparableTarget {
   ): Promise<{ id: string; name: string }> {
     const { client, project, model, prefix } = place;
     const key = runKey(run, prefix);
-    const name = isReplacing ? namesOf(run, prefix).loading : await freeName(run, place);
+    const { loading, other } = namesOf(run, prefix);
     const description = loadingWords(key, mark);
-    try {
-      return await client.createVersion(project, model, { name, description, tags: [HALF_TAG] });
-    } catch (error) {
-      if (!isThere(error)) throw error;
+    let name = isReplacing ? loading : await freeName(run, place);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.createVersion(project, model, { name, description, tags: [HALF_TAG] });
+      } catch (error) {
+        if (!isThere(error)) throw error;
+      }
+      // An answer was lost, or another load was faster: of this content it goes on with the same version.
+      const same = (await findCopies(run, place, false)).find((copy) => isSameName(copy.name, name));
+      if (same?.key === key && same.loading === mark && same.loaded === undefined) return same;
+      const isOfOther = same === undefined || (same.key !== undefined && same.key !== key);
+      if (!isOfOther || name === loading || name === other || attempt > 2) break;
+      // Another run took the name meanwhile; or has one that the server's database, but not we, takes for the same.
+      if (same !== undefined || attempt > 1) name = other;
     }
-    // An answer was lost, or another load was faster: of this content it goes on with the same version.
-    const same = (await findCopies(run, place, false)).find((copy) => copy.name === name);
-    if (same?.key === key && same.loading === mark && same.loaded === undefined) return same;
     throw new ExporterError('server', 'Another load makes this run at the same time.', {
       hint: 'Start this load again when the other one has ended: it finds what is missing.',
     });
@@ -476,7 +488,7 @@ export class ZenmlTarget implements ComparableTarget {
     const silent = new AlterationList();
     const isWaiting = state.name === namesOf(run, place.prefix).loading;
     await client.updateVersion(id, {
-      name: isWaiting ? await freeName(run, place, id) : state.name,
+      name: isWaiting ? await freeName(run, place, [id]) : state.name,
       description: descriptionOf(run, silent),
       addTags: tagsOf(run, silent),
       removeTags: [HALF_TAG],

@@ -37,15 +37,26 @@ export const SUMMARY = ['min', 'max', 'final', 'count'] as const;
 /** `<prefix>-neptune-export-<org>-<project>`, cleaned and cut as the official loader does. */
 export function modelName(projectId: string, prefix: string | undefined): string {
   const name = `${prefix ? `${prefix}-` : ''}neptune-export-${projectId.replaceAll('/', '-')}`;
-  return cutWithHash(name.replace(/[^a-zA-Z0-9_\-\s/]/gu, '_'), MAX_NAME);
+  return cutWithHash(name.replace(/[^a-zA-Z0-9_\- /]/gu, '_'), MAX_NAME);
 }
 
+/** Ideographs that are numbers to Python, and so to the server. */
+const NUMERALS =
+  '㐅㒃㠪㭍一七万三九二五亖亿什仟仨伍佰億兆兩八六十千卄卅卌叁参參叄四壱壹幺廾廿弌弍弎弐拾捌柒漆玖百肆萬貮貳贰阡陆陌陸零' +
+  '\uf96b\uf973\uf978\uf9b2\uf9d1\uf9d3\uf9fd𠀁𠁤𠃢𠄡𠤪𠦃𠦌𠦜𠫪𠫽𠬙𢎐𢦘𣬛𦉭\u{2f890}';
 /** The server counts versions by numbers, and keeps these words for stages. */
-const REFUSED = /^(?:\p{N}+|none|staging|production|archived|latest|)$/iu;
+const REFUSED = new RegExp(`^(?:[\\p{N}${NUMERALS}]+|none|staging|production|archived|latest|)$`, 'iu');
+/** In no name that the server checks. */
+const BREAKS = /[\t\n\r\v\f]/g;
+
+/** A text with characters only that the server takes in names. */
+export function nameText(text: string): string {
+  return storable(text).replace(BREAKS, '_');
+}
 
 /** The custom run id, else the run id; what the server refuses as a name gets `neptune-` in front. */
 export function versionName(run: RunInfo): string {
-  const name = storable(fullVersionName(run));
+  const name = nameText(fullVersionName(run));
   return cutWithHash(REFUSED.test(name) ? `neptune-${name}` : name, MAX_NAME);
 }
 
@@ -70,10 +81,15 @@ export function runKey(run: RunInfo, prefix: string | undefined): string {
 
 /** A tag as the server takes it; undefined for an empty one. One that is an id would be taken for a tag's id. */
 export function tagName(tag: string): string | undefined {
-  const clean = storable(tag);
+  const clean = nameText(tag);
   if (clean === '') return undefined;
-  const named = /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(clean) ? `neptune:${clean}` : clean;
-  return cutWithHash(named, MAX_TAG);
+  return cutWithHash(isId(clean) ? `neptune:${clean}` : clean, MAX_TAG);
+}
+
+/** What Python reads as a UUID: in braces, too, and with hyphens anywhere. */
+function isId(text: string): boolean {
+  const digits = text.replaceAll(/urn:|uuid:|-/g, '').replaceAll(/^[{}]+|[{}]+$/g, '');
+  return digits.length === 32 && /^[\s+]?[0-9a-f_]+\s*$/i.test(digits);
 }
 
 /**

@@ -53,7 +53,7 @@ export async function openStore(component: StoreComponent, context: OpenStoreCon
   switch (flavor) {
     case 's3': {
       const { S3Store } = await import('./store-s3.ts');
-      return { store: await S3Store.open(id, path, settings), isLocal: false, ends };
+      return { store: await S3Store.open(id, path, settings, env), isLocal: false, ends };
     }
     case 'gcp': {
       const { GcsStore } = await import('./store-gcs.ts');

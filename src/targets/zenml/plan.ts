@@ -40,11 +40,20 @@ function sizeOf({ type, longestText }: AttributeSurvey): number {
   return Math.max(SHORT_VALUE, Math.min(longestText, MAX_TEXT));
 }
 
-/** Adds what is known before anything of a run is sent. The load goes by the same, and adds what only content tells. */
-export function foresee(list: AlterationList, run: RunInfo, survey: RunSurvey, names: RunNames): void {
-  const name = versionName(run);
+/**
+ * Adds what is known before anything of a run is sent. The load goes by the same, and adds what only content tells.
+ * @param name of the version, where it is known which names others have
+ */
+export function foresee(
+  list: AlterationList,
+  run: RunInfo,
+  survey: RunSurvey,
+  names: RunNames,
+  name = versionName(run),
+): void {
   if (name !== fullVersionName(run)) {
-    const message = `The version is named '${name}': ZenML does not take the run's own name. The metadata have it.`;
+    const reason = name === versionName(run) ? "ZenML does not take the run's own name" : 'another run has its name';
+    const message = `The version is named '${name}': ${reason}. The metadata have it.`;
     list.add('run_renamed', undefined, message);
   }
   const chosen = inMetadata(survey, names);
@@ -53,9 +62,8 @@ export function foresee(list: AlterationList, run: RunInfo, survey: RunSurvey, n
     const { path, type } = entry;
     const key = surveyKey(type, path);
     foreseeName(list, entry, names);
-    if (type === 'string_series' || type === 'histogram_series') {
-      list.add('null_value', path, 'Points without a value are left out.', entry.nulls);
-    }
+    if (type === 'histogram_series') list.add('null_value', path, 'Points without a value are left out.', entry.nulls);
+    if (type === 'string_series') list.add('null_value', path, 'Points without a value have null for it.', entry.nulls);
     if (type === 'float_series') foreseeSpecial(list, entry, 'series');
     if (!isScalarType(type)) {
       if (type === 'float_series' && !chosen.has(key)) left++;
@@ -85,7 +93,7 @@ function foreseeName(list: AlterationList, { path, type }: AttributeSurvey, name
 
 function foreseeValue(
   list: AlterationList,
-  { path, type, longestText, unstorableTexts, nulls, ...entry }: AttributeSurvey,
+  { path, type, longestText, unstorableTexts, nulls, oddTimes, ...entry }: AttributeSurvey,
 ) {
   if (type === 'float') {
     foreseeSpecial(list, { path, ...entry }, 'value');
@@ -93,6 +101,7 @@ function foreseeValue(
     return;
   }
   list.add('null_value', path, 'Without a value: left out.', nulls);
+  list.add('datetime_as_number', path, 'The time is in milliseconds since 1970: no calendar has it.', oddTimes);
   if (longestText > MAX_TEXT) {
     const message = `More than ${MAX_TEXT} characters: the metadata hold the beginning, an artifact the whole.`;
     list.add('value_too_long', path, message);

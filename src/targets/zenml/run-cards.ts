@@ -5,7 +5,7 @@ import type { AlterationList } from '../alterations.ts';
 import { codePoints, cutCodePoints, cutWithHash, storable } from '../text.ts';
 import { pythonFloat } from '../values.ts';
 import { objectJson } from './cards.ts';
-import { FORK_CARD, fullVersionName, IMPORT_CARD, LOADING, RUN_KEY, tagName } from './names.ts';
+import { FORK_CARD, fullVersionName, IMPORT_CARD, LOADING, nameText, RUN_KEY, tagName } from './names.ts';
 
 const MAX_DESCRIPTION = 5000;
 const CUT_NOTE = '… [cut]';
@@ -14,7 +14,7 @@ const MAX_ID = 1000;
 export const IMPORT_TAG = 'neptune-import';
 
 export function projectTag(projectId: string): string {
-  return cutWithHash(storable(`neptune-project:${projectId}`), 250);
+  return cutWithHash(nameText(`neptune-project:${projectId}`), 250);
 }
 
 /** `sys/description`, else where the run comes from. */

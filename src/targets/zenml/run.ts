@@ -41,6 +41,8 @@ const ENTRIES = 1000;
 export interface RunContext {
   backEnd: RunBackEnd;
   info: RunInfo;
+  /** Of the version when it is whole. */
+  name: string;
   options: OpenOptions;
   names: RunNames;
   alterations: AlterationList;
@@ -81,7 +83,7 @@ export class ZenmlRun implements TargetRun {
   #tempFiles = 0;
 
   constructor(id: string, context: RunContext) {
-    const { options, names, info } = context;
+    const { options, names, info, name } = context;
     this.id = id;
     this.#context = context;
     this.#alterations = context.alterations;
@@ -89,7 +91,7 @@ export class ZenmlRun implements TargetRun {
     for (const { code, attributePath, message, count } of options.alterations ?? []) {
       this.#alterations.add(code, attributePath, message, count);
     }
-    foresee(this.#alterations, info, options.survey, names);
+    foresee(this.#alterations, info, options.survey, names, name);
     this.#files = new FileUploads({
       store: { put: (path, file, origin, sha256) => this.#putFile(path, file, origin!, sha256) },
       filesDirectory: options.filesDirectory,
@@ -264,7 +266,7 @@ export class ZenmlRun implements TargetRun {
       origin,
       more,
     );
-    await this.#listArtifact(origin, put, { ...more, file_name: basename(rest) });
+    await this.#listArtifact(origin, put, { ...more, file_name: ownPath(rest, origin) });
   }
 
   async #putTemporary(
@@ -299,7 +301,7 @@ export class ZenmlRun implements TargetRun {
     const metadata = {
       [RUN_KEY]: key,
       ...(origin ? { neptune_attribute_path: metadataText(origin.path) } : {}),
-      ...(kind === 'path' && origin ? { original_path: metadataText(basename(rest)) } : {}),
+      ...(kind === 'path' && origin ? { original_path: metadataText(ownPath(rest, origin)) } : {}),
       ...more,
     };
     while (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
@@ -413,6 +415,11 @@ function freeName(name: string, _folder: string, taken?: Set<string>): string {
   for (let number = 2; taken?.has(free); number++) free = `${name} (${number})`;
   taken?.add(free);
   return free;
+}
+
+/** The name of a file, in a set its path there: two folders of a set may have files of one name. */
+function ownPath(rest: string, { type }: Origin): string {
+  return type === 'file_series' ? basename(rest) : rest;
 }
 
 function metadataText(text: string): string {

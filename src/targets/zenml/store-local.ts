@@ -1,5 +1,6 @@
 // A local artifact store: a folder of this machine.
 
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -21,8 +22,8 @@ export class LocalStore implements ArtifactStore {
 
   async put(uri: string, file: string): Promise<void> {
     await onDisk(() => mkdir(dirname(uri), { recursive: true }));
-    // Another load may store the same file at the same time.
-    const partial = `${uri}.${process.pid}.partial`;
+    // Another load may store the same file at the same time, in this process or on another machine.
+    const partial = `${uri}.${randomUUID()}.partial`;
     await readingArchive(file, () => stat(file));
     try {
       await onDisk(async () => {

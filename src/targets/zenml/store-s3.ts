@@ -1,8 +1,9 @@
 // An artifact store on S3, or on a server that speaks it, by the client of AWS.
 
 import { open } from 'node:fs/promises';
-import type { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { throwIfAborted } from '../../http/limits.ts';
+import type { TargetEnvironment } from '../descriptor.ts';
 import { readingArchive } from '../file-hash.ts';
 import {
   type ArtifactStore,
@@ -22,6 +23,8 @@ const PART = 8 * 1024 * 1024;
 /** S3 takes 10,000. */
 const MOST_PARTS = 9000;
 const ATTEMPTS = 5;
+/** Where a bucket is looked for that nobody says the region of. */
+const ANY_REGION = 'us-east-1';
 
 export class S3Store implements ArtifactStore {
   readonly id: string;
@@ -43,7 +46,7 @@ export class S3Store implements ArtifactStore {
    * @param settings configuration of the store, with a secret's or connector's values over it; without any credentials
    *   those that AWS's own tools find on this machine
    */
-  static async open(id: string, root: string, settings: StoreSettings): Promise<S3Store> {
+  static async open(id: string, root: string, settings: StoreSettings, env: TargetEnvironment): Promise<S3Store> {
     const sdk = await cloudClient('@aws-sdk/client-s3', 'S3', () => import('@aws-sdk/client-s3'));
     const [kwargs, config] = [objectOf(settings, 'client_kwargs'), objectOf(settings, 'config_kwargs')];
     // A connector's own endpoint is for its tests alone: ZenML's client goes by the store's.
@@ -53,7 +56,7 @@ export class S3Store implements ArtifactStore {
     const secretAccessKey = textOf(settings, 'aws_secret_access_key', 'secret_access_key', 'secret');
     const sessionToken = textOf(settings, 'aws_session_token', 'session_token', 'token');
     const hasKey = accessKeyId !== undefined && secretAccessKey !== undefined;
-    const client = new sdk.S3Client({
+    const options = {
       maxAttempts: ATTEMPTS,
       // Buckets of servers of one's own seldom have names in the DNS, and know fewer kinds of checksums.
       ...(endpoint === undefined
@@ -64,11 +67,22 @@ export class S3Store implements ArtifactStore {
             requestChecksumCalculation: 'WHEN_REQUIRED' as const,
             responseChecksumValidation: 'WHEN_REQUIRED' as const,
           }),
-      ...(region === undefined ? (endpoint === undefined ? {} : { region: 'us-east-1' }) : { region }),
+      ...(region === undefined ? (endpoint === undefined ? {} : { region: ANY_REGION }) : { region }),
       ...(hasKey
         ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } }
         : {}),
-    });
+    };
+    let client = new sdk.S3Client(options);
+    const hasRegion = await client.config.region().then(
+      () => true,
+      () => false,
+    );
+    if (!hasRegion) {
+      // Neither ZenML nor this machine's settings for AWS name one: the client of Python needs none, either.
+      client.destroy();
+      const given = { ...options, region: env.AWS_DEFAULT_REGION || ANY_REGION };
+      client = new sdk.S3Client({ ...given, region: await regionOf(sdk, given, splitUri(root).bucket) });
+    }
     return new S3Store(id, root, sdk, client, objectOf(settings, 's3_additional_kwargs'));
   }
 
@@ -170,5 +184,19 @@ export class S3Store implements ArtifactStore {
       throwIfAborted(signal);
       throw storeError(error, what, 'S3', signal);
     }
+  }
+}
+
+/** Where a bucket is, as the service tells also those whom it refuses; the region given if it doesn't answer. */
+async function regionOf(sdk: Sdk, options: S3ClientConfig & { region: string }, Bucket: string): Promise<string> {
+  const client = new sdk.S3Client({ ...options, maxAttempts: 2 });
+  try {
+    const { BucketRegion } = await client.send(new sdk.HeadBucketCommand({ Bucket }));
+    return BucketRegion ?? options.region;
+  } catch (error) {
+    const { $response } = error as { $response?: { headers?: Record<string, string | undefined> } };
+    return $response?.headers?.['x-amz-bucket-region'] ?? options.region;
+  } finally {
+    client.destroy();
   }
 }

@@ -94,16 +94,17 @@ export async function findCopies(
 
 /**
  * A name for a copy that nobody else has.
- * @param self id of the copy, if it is there
+ * @param copies ids of copies of the run that are there: where one is to get its name at last, it steps aside for others
  * @throws ExporterError if another program has the run's name
  */
 export async function freeName(
   run: RunInfo,
   { client, project, model, prefix }: ModelPlace,
-  self?: string,
+  copies: readonly string[] = [],
 ): Promise<string> {
   const { own, other } = namesOf(run, prefix);
-  const taken = (await client.versionsByName(project, model, [own, other])).filter(({ id }) => id !== self).map(copyOf);
+  const found = await client.versionsByName(project, model, [own, other]);
+  const taken = found.filter(({ id }) => !copies.includes(id)).map(copyOf);
   const holder = taken.find(({ name }) => isSameName(name, own));
   if (!holder) return own;
   if (holder.key === runKey(run, prefix)) {
@@ -114,7 +115,8 @@ export async function freeName(
     });
   }
   // Of another run: its name is the same where ZenML doesn't take all characters, or two projects share a model.
-  if (holder.key !== undefined && !taken.some(({ name }) => isSameName(name, other))) return other;
+  const stepsAside = holder.key !== undefined || copies.length > 0;
+  if (stepsAside && !taken.some(({ name }) => isSameName(name, other))) return other;
   throw new ExporterError(
     'server',
     `A model version named '${own}' is there that another program or load made meanwhile.`,
