@@ -143,13 +143,16 @@ function surveyFloat(entry: AttributeSurvey, value: number): void {
 
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
+/** Texts that JSON has as they are. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function surveyText(entry: AttributeSurvey, text: string): void {
   if (UNSTORABLE.test(text)) entry.unstorableTexts++;
   // Code points are never more than UTF-16 units.
   if (text.length > entry.longestText) entry.longestText = Math.max(entry.longestText, codePoints(text));
   const most = text.length * 6 + 2;
   if (most > entry.largestText) {
-    const bytes = text.length < 1000 ? most : Buffer.byteLength(JSON.stringify(text));
+    const bytes = PLAIN.test(text) ? text.length + 2 : Buffer.byteLength(JSON.stringify(text));
     entry.largestText = Math.max(entry.largestText, bytes);
   }
 }

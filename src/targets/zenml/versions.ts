@@ -109,7 +109,7 @@ export async function freeName(
   if (!holder) return own;
   if (holder.key === runKey(run, prefix)) {
     // Another load was faster with this very run: whoever makes a version is told so by the server, and goes on with that one.
-    if (self === undefined) return own;
+    if (copies.length === 0) return own;
     throw new ExporterError('server', 'Another load makes this run at the same time.', {
       hint: 'Start this load again when the other one has ended.',
     });
