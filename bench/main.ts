@@ -8,7 +8,7 @@ import { python } from '../tests/counterparts/python.ts';
 import { Bench, type BenchCase } from './case.ts';
 import { start, summary, verify } from './cases/archive.ts';
 import { export2, export3, export3Latency, export3Memory } from './cases/export.ts';
-import { loadComet, loadMlflow, loadWandb } from './cases/load.ts';
+import { loadComet, loadMemory, loadMlflow, loadWandb } from './cases/load.ts';
 import { micro } from './cases/micro.ts';
 import type { Outcome } from './measure.ts';
 import type { Speed } from './micro.ts';
@@ -16,7 +16,7 @@ import { HEAD, line, SPEED_HEAD, speedLine } from './table.ts';
 
 const CASES: BenchCase[] = [
   ...[export3, export3Memory, export3Latency, export2, summary, verify],
-  ...[loadMlflow, loadWandb, loadComet, start, micro],
+  ...[loadMlflow, loadWandb, loadComet, loadMemory, start, micro],
 ];
 
 const { values, positionals } = parseArgs({

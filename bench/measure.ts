@@ -43,7 +43,7 @@ export interface Comparison {
 export interface Outcome {
   name: string;
   ours: Figures;
-  peer?: { name: string; figures: Figures; times: number[]; memory: number[] };
+  peer?: { name: string; figures: Figures; times: number[]; cpu: number[]; memory: number[] };
   amount?: Comparison['amount'];
 }
 
@@ -73,13 +73,21 @@ export async function compare(
     mine.push(await once(ours(round)));
     if (peer) theirs.push(await once(peer.command(round)));
   }
-  const ratios = (key: 'seconds' | 'peak') =>
+  const ratios = (key: 'seconds' | 'cpu' | 'peak') =>
     theirs.map((figures, round) => figures[key] / (mine[round]?.[key] ?? Number.NaN)).sort((a, b) => a - b);
   return {
     name,
     ours: middle(mine),
     ...(peer
-      ? { peer: { name: peer.name, figures: middle(theirs), times: ratios('seconds'), memory: ratios('peak') } }
+      ? {
+          peer: {
+            name: peer.name,
+            figures: middle(theirs),
+            times: ratios('seconds'),
+            cpu: ratios('cpu'),
+            memory: ratios('peak'),
+          },
+        }
       : {}),
     ...(amount ? { amount } : {}),
   };

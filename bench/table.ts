@@ -3,7 +3,8 @@
 import { type Figures, median, type Outcome } from './measure.ts';
 import type { Speed } from './micro.ts';
 
-export const HEAD = '| work | ours | peer | times as fast (spread) | of its memory |\n| --- | --- | --- | --- | --- |';
+export const HEAD =
+  '| work | ours | peer | times as fast (spread) | of its CPU time | of its memory |\n| --- | --- | --- | --- | --- | --- |';
 
 export function line({ name, ours, peer, amount }: Outcome): string {
   const rate = amount ? ` (${short(amount.count / ours.seconds)} ${amount.unit}/s)` : '';
@@ -12,7 +13,8 @@ export function line({ name, ours, peer, amount }: Outcome): string {
     figuresText(ours) + rate,
     peer ? `${peer.name}: ${figuresText(peer.figures)}` : '–',
     peer ? `${median(peer.times).toFixed(1)} ${spread(peer.times)}` : '–',
-    peer ? `1/${median(peer.memory).toFixed(1)}` : '–',
+    peer ? share(peer.cpu) : '–',
+    peer ? share(peer.memory) : '–',
   ];
   return `| ${cells.join(' | ')} |`;
 }
@@ -27,6 +29,12 @@ export function speedLine({ name, unit, values, peer }: Speed): string {
 function figuresText({ seconds, cpu, peak, requests }: Figures): string {
   const asked = requests === undefined ? '' : `, ${requests} requests`;
   return `${seconds.toFixed(2)} s, ${cpu.toFixed(2)} s CPU, ${peak.toFixed(0)} MiB${asked}`;
+}
+
+/** What we take of the peer's, as a fraction. */
+function share(ratios: number[]): string {
+  const ratio = median(ratios);
+  return ratio >= 1 ? `1/${ratio.toFixed(1)}` : `${(1 / ratio).toFixed(1)} ×`;
 }
 
 function spread(values: number[]): string {

@@ -4,19 +4,11 @@ import { join } from 'node:path';
 import { startMlflow } from '../../tests/counterparts/mlflow-server.ts';
 import { foldersOf, makeSeriesArchive } from '../archive.ts';
 import { type Bench, type BenchCase, quiet } from '../case.ts';
-import { startServer } from '../servers/child.ts';
+import type { Side } from '../measure.ts';
+import { type ServerChild, startServer } from '../servers/child.ts';
 
 const SERIES = 20;
 const POINTS = 50_000;
-
-async function makeRun(
-  bench: Bench,
-): Promise<{ root: string; points: number; amount: { count: number; unit: string } }> {
-  const root = bench.path('run');
-  const points = bench.scaled(POINTS);
-  await makeSeriesArchive(root, 1, SERIES, points);
-  return { root, points, amount: { count: SERIES * points, unit: 'points' } };
-}
 
 function load(bench: Bench, loader: string, root: string, round: number): string[] {
   const errors = ['--error-report-file', bench.path('errors.jsonl')];
@@ -28,7 +20,10 @@ export const loadMlflow: BenchCase = {
   name: 'load-mlflow',
   about: 'load of 1 M points into a real MLflow server, beside its client and beside ready-made bodies',
   async run(bench) {
-    const { root, points, amount } = await makeRun(bench);
+    const root = bench.path('run');
+    const points = bench.scaled(POINTS);
+    await makeSeriesArchive(root, 1, SERIES, points);
+    const amount = { count: SERIES * points, unit: 'points' };
     const data = join(root, 'data');
     const client = await bench.peer('mlflow', 'load_mlflow.py');
     const server = await startMlflow();
@@ -62,57 +57,75 @@ export const loadMlflow: BenchCase = {
 export const loadWandb: BenchCase = {
   name: 'load-wandb',
   about: 'load of 1 M points into an emulated W&B server, beside its SDK',
-  async run(bench) {
-    const { root, amount } = await makeRun(bench);
-    const data = join(root, 'data');
-    const server = await startServer('wandb.ts', {});
-    try {
-      const env = { WANDB_BASE_URL: server.url, WANDB_API_KEY: server.token, HOME: bench.folder, WANDB_SILENT: 'true' };
-      const client = await bench.peer('wandb', 'load_wandb.py', env);
-      await bench.compare({
-        name: `load into W&B, ${amount.count.toLocaleString('en')} points`,
-        ours: (round) => bench.program(load(bench, 'wandb', root, round), env),
-        peer: {
-          name: "W&B's SDK",
-          command: (round) => client(data, bench.folder, `peer-${round}`),
-        },
-        requests: server.requests,
-        amount,
-      });
-    } finally {
-      await server.stop();
-    }
-  },
+  run: async (bench) => loadEmulated(bench, WANDB, { series: SERIES, points: bench.scaled(POINTS) }, true),
 };
 
 export const loadComet: BenchCase = {
   name: 'load-comet',
   about: 'load of 1 M points into an emulated Comet server, beside its SDK',
+  run: async (bench) => loadEmulated(bench, COMET, { series: SERIES, points: bench.scaled(POINTS) }, true),
+};
+
+/** The peak must stay where it is, whatever the length and the number of series. */
+export const loadMemory: BenchCase = {
+  name: 'load-memory',
+  about: 'load into W&B and Comet: the peak with 10 M points, and with 5,000 series in one run',
   async run(bench) {
-    const { root, amount } = await makeRun(bench);
-    const data = join(root, 'data');
-    const server = await startServer('comet.ts', {});
-    try {
-      const env = {
-        COMET_URL_OVERRIDE: `${server.url}/clientlib/`,
-        COMET_API_KEY: server.token,
-        HOME: bench.folder,
-        COMET_DISABLE_AUTO_LOGGING: '1',
-        COMET_LOGGING_CONSOLE: 'ERROR',
-      };
-      const client = await bench.peer('comet', 'load_comet.py', env);
-      await bench.compare({
-        name: `load into Comet, ${amount.count.toLocaleString('en')} points`,
-        ours: (round) => bench.program(load(bench, 'comet', root, round), env),
-        peer: {
-          name: "Comet's SDK",
-          command: (round) => client(data, `peer-${round}`),
-        },
-        requests: server.requests,
-        amount,
-      });
-    } finally {
-      await server.stop();
+    for (const target of [WANDB, COMET]) {
+      await loadEmulated(bench, target, { series: SERIES, points: bench.scaled(POINTS * 10) }, false);
+      await loadEmulated(bench, target, { series: 5000, points: bench.scaled(200) }, false);
     }
   },
 };
+
+/** A target whose server is an emulator. */
+interface Emulated {
+  loader: 'wandb' | 'comet';
+  name: string;
+  env(server: ServerChild, folder: string): Record<string, string>;
+}
+
+const WANDB: Emulated = {
+  loader: 'wandb',
+  name: 'W&B',
+  env: ({ url, token }, folder) => ({
+    ...{ WANDB_BASE_URL: url, WANDB_API_KEY: token, WANDB_SILENT: 'true', HOME: folder },
+  }),
+};
+
+const COMET: Emulated = {
+  loader: 'comet',
+  name: 'Comet',
+  env: ({ url, token }, folder) => ({
+    ...{ COMET_URL_OVERRIDE: `${url}/clientlib/`, COMET_API_KEY: token, HOME: folder },
+    ...{ COMET_DISABLE_AUTO_LOGGING: '1', COMET_LOGGING_CONSOLE: 'ERROR' },
+  }),
+};
+
+async function loadEmulated(
+  bench: Bench,
+  { loader, name, env }: Emulated,
+  { series, points }: { series: number; points: number },
+  withPeer: boolean,
+): Promise<void> {
+  const root = bench.path(`${loader}-${series}-${points}`);
+  await makeSeriesArchive(root, 1, series, points);
+  const server = await startServer(`${loader}.ts`, {});
+  try {
+    const surroundings = env(server, bench.folder);
+    const client = await bench.peer(loader, `load_${loader}.py`, surroundings);
+    const peer: Side = {
+      name: `${name}'s SDK`,
+      command: (round) => client(join(root, 'data'), bench.folder, `peer-${round}`),
+    };
+    await bench.compare({
+      name: `load into ${name}, ${series.toLocaleString('en')} series × ${points.toLocaleString('en')} points`,
+      ours: (round) => bench.program(load(bench, loader, root, round), surroundings),
+      ...(withPeer ? { peer } : {}),
+      requests: server.requests,
+      amount: { count: series * points, unit: 'points' },
+    });
+  } finally {
+    await server.stop();
+  }
+}

@@ -5,7 +5,7 @@ import sys
 import comet_ml
 from points import parts_of, points_of
 
-data_path, name = sys.argv[1:]
+data_path, folder, name = sys.argv[1:]
 for part in parts_of(data_path):
     experiment = comet_ml.Experiment(
         project_name="peer", log_code=False, log_git_metadata=False, auto_output_logging=False, log_env_details=False
