@@ -17,6 +17,12 @@ export function setInt64(view: Int32Array, index: number, value: number): void {
   view[index * 2 + HIGH] = high;
 }
 
+/** Stores an entry by its two words. */
+export function setInt64Words(view: Int32Array, index: number, low: number, high: number): void {
+  view[index * 2 + LOW] = low;
+  view[index * 2 + HIGH] = high;
+}
+
 /** The entry as a number: exact if it is a safe integer, otherwise the nearest double (check with `isSafeInt64`). */
 export function int64At(view: Int32Array, index: number): number {
   return view[index * 2 + HIGH]! * TWO_32 + (view[index * 2 + LOW]! >>> 0);

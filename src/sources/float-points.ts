@@ -1,7 +1,7 @@
 // The hot path: the answer of series/float, read series by series from the stream straight into typed arrays.
 
 import type { FloatSeriesBatch } from '../model/batches.ts';
-import { setInt64, words } from '../model/int64.ts';
+import { setInt64, setInt64Words, words } from '../model/int64.ts';
 import { MICRO, microOfStep } from '../model/steps.ts';
 import { ProtobufReader, truncated } from './protobuf.ts';
 
@@ -116,14 +116,43 @@ function decodeFields(message: Buffer): FloatSeriesAnswer {
 const TOTAL_TAG = 0x08; // field 1, varint
 const POINT_TAG = 0x12; // field 2, bytes
 
-/** ProtoFloatSeriesValuesDTO between two positions: 1 total_item_count, 2 values. */
+/** Bytes of the usual point: a time of this age in six bytes, step, value, and their tags. */
+const USUAL_POINT = 25;
+
+/** The columns while they are filled. */
+class PointColumns {
+  steps: BigInt64Array;
+  timestamps: BigInt64Array;
+  values: Float64Array;
+  stepWords: Int32Array;
+  timeWords: Int32Array;
+
+  constructor(capacity: number) {
+    this.steps = new BigInt64Array(capacity);
+    this.timestamps = new BigInt64Array(capacity);
+    this.values = new Float64Array(capacity);
+    this.stepWords = words(this.steps);
+    this.timeWords = words(this.timestamps);
+  }
+
+  /** The same with more room. */
+  grown(capacity: number): PointColumns {
+    const larger = new PointColumns(capacity);
+    larger.steps.set(this.steps);
+    larger.timestamps.set(this.timestamps);
+    larger.values.set(this.values);
+    return larger;
+  }
+}
+
+/**
+ * ProtoFloatSeriesValuesDTO between two positions: 1 total_item_count, 2 values. One pass: the room is what points of the
+ * usual size need. Those that leave out a zero are shorter, and few.
+ */
 function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSeriesAnswer, 'requestId'> {
-  const count = countPoints(buffer, start, end);
-  const steps = new BigInt64Array(count);
-  const timestamps = new BigInt64Array(count);
-  const values = new Float64Array(count);
-  const stepWords = words(steps);
-  const timeWords = words(timestamps);
+  let columns = new PointColumns(Math.ceil((end - start) / (USUAL_POINT + 2)) + 2);
+  let { steps, timestamps, values, stepWords, timeWords } = columns;
+  let capacity = values.length;
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
   let lastStep = Number.NEGATIVE_INFINITY;
   let firstStep = 0;
@@ -137,29 +166,54 @@ function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSer
       at = skipField(buffer, at, end, tag);
       continue;
     }
-    let length = buffer[at++]!;
-    if (length >= 0x80) length = (length & 0x7f) | (buffer[at++]! << 7);
-    const stop = at + length;
+    if (index === capacity) {
+      columns = columns.grown(capacity * 2);
+      ({ steps, timestamps, values, stepWords, timeWords } = columns);
+      capacity = values.length;
+    }
     let step = 0;
     let value = 0;
-    while (at < stop) {
-      const field = buffer[at++]!;
-      if (field === 0x11) {
-        step = view.getFloat64(at, true);
-        at += 8;
-      } else if (field === 0x19) {
-        value = view.getFloat64(at, true);
-        at += 8;
-      } else if (field === 0x08) {
-        at = readTimestamp(buffer, at, stop, timestamps, timeWords, index);
-      } else {
-        at = skipField(buffer, at, stop, field);
+    if (isUsual(buffer, at, end)) {
+      const middle = buffer[at + 6]!;
+      const low =
+        (buffer[at + 2]! & 127) |
+        ((buffer[at + 3]! & 127) << 7) |
+        ((buffer[at + 4]! & 127) << 14) |
+        ((buffer[at + 5]! & 127) << 21) |
+        (middle << 28);
+      setInt64Words(timeWords, index, low, ((middle & 127) >>> 4) | (buffer[at + 7]! << 3));
+      step = view.getFloat64(at + 9, true);
+      value = view.getFloat64(at + 18, true);
+      at += USUAL_POINT + 1;
+    } else {
+      let length = buffer[at++]!;
+      if (length >= 0x80) {
+        const high = buffer[at++]!;
+        // A point has some 27 bytes; two bytes of length are plenty.
+        if (high >= 0x80) throw truncated();
+        length = (length & 0x7f) | (high << 7);
       }
+      const stop = at + length;
+      if (!(stop <= end)) throw truncated();
+      while (at < stop) {
+        const field = buffer[at++]!;
+        if (field === 0x11) {
+          step = view.getFloat64(at, true);
+          at += 8;
+        } else if (field === 0x19) {
+          value = view.getFloat64(at, true);
+          at += 8;
+        } else if (field === 0x08) {
+          at = readTimestamp(buffer, at, stop, timestamps, timeWords, index);
+        } else {
+          at = skipField(buffer, at, stop, field);
+        }
+      }
+      if (at !== stop) throw truncated();
     }
-    if (at !== stop) throw truncated();
     const whole = step * MICRO;
     // Whole steps in the safe range are the rule; the rest goes the exact way.
-    if (Number.isInteger(step) && whole <= Number.MAX_SAFE_INTEGER && whole >= 0) setInt64(stepWords, index, whole);
+    if (Math.floor(step) === step && whole <= Number.MAX_SAFE_INTEGER && whole >= 0) setInt64(stepWords, index, whole);
     else storeStep(steps, stepWords, index, step);
     values[index] = value;
     if (step < lastStep) ordered = false;
@@ -171,39 +225,28 @@ function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSer
     ordered,
     total,
     firstStep,
-    points: { kind: 'float_series', length: count, steps, timestamps, values },
+    points: { kind: 'float_series', length: index, steps, timestamps, values },
     lastStep,
   };
+}
+
+/** Whether the length at this position is followed by a whole point with time, step and value in the usual form. */
+function isUsual(buffer: Buffer, at: number, end: number): boolean {
+  return (
+    at + USUAL_POINT < end &&
+    buffer[at] === USUAL_POINT &&
+    buffer[at + 1] === 0x08 &&
+    (buffer[at + 2]! & buffer[at + 3]! & buffer[at + 4]! & buffer[at + 5]! & buffer[at + 6]!) >= 0x80 &&
+    buffer[at + 7]! < 0x80 &&
+    buffer[at + 8] === 0x11 &&
+    buffer[at + 17] === 0x19
+  );
 }
 
 function storeStep(steps: BigInt64Array, view: Int32Array, index: number, step: number): void {
   const micro = microOfStep(step);
   if (typeof micro === 'bigint') steps[index] = micro;
   else setInt64(view, index, micro);
-}
-
-/** Walks over the lengths once, so that the columns get their exact size; also proves that all bounds are sound. */
-function countPoints(buffer: Buffer, start: number, end: number): number {
-  let count = 0;
-  let at = start;
-  while (at < end) {
-    const tag = buffer[at++]!;
-    if (tag !== POINT_TAG) {
-      at = skipField(buffer, at, end, tag);
-      continue;
-    }
-    let length = buffer[at++]!;
-    if (length >= 0x80) {
-      const high = buffer[at++]!;
-      // A point has some 27 bytes; two bytes of length are plenty.
-      if (high >= 0x80) throw truncated();
-      length = (length & 0x7f) | (high << 7);
-    }
-    at += length;
-    count++;
-  }
-  if (at !== end) throw truncated();
-  return count;
 }
 
 /** int64 varint: six bytes for today's times; negative ones take ten and go by bigint. */
