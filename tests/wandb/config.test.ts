@@ -198,7 +198,7 @@ test('other sets with the same letters, and other values of what has no room, ar
   assert.deepEqual([codes.repeated_value, (codes.value_left_out ?? 0) > 2], [3, true]);
   const loaded = await bench.run();
   const kept = (path: string) => loaded.keptLines('values', path)?.map(({ value }) => value);
-  assert.deepEqual(kept('set'), [['a', 'b']]);
+  assert.deepEqual(kept('set')?.at(-1), ['a', 'b']);
   assert.deepEqual(
     kept('t/9999'),
     ['1', '2'].map((end) => '\u0001'.repeat(99) + end),

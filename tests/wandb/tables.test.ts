@@ -198,8 +198,6 @@ test('nulls and NUL are kept', async (t) => {
     loaded.keptLines('texts', 'nul')?.map(({ value }) => value),
     ['x\0y'],
   );
-  assert.deepEqual(loaded.tables('far')[0]?.rows, [[0, 'x', null]]);
-  assert.match(String(loaded.keptLines('texts', 'far')?.[0]?.timestamp), /^1152921504606846976 ms$/);
   assert.deepEqual(bench.refusals, []);
 });
 
