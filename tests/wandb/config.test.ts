@@ -148,7 +148,7 @@ test('values without number are whole, too', async (t) => {
   const bench = await WandbBench.create(t);
   // So many that their names alone would be too much.
   const rows = Array.from(
-    { length: 29_000 },
+    { length: 36_000 },
     (_, i): ScalarRow => ({ path: `${'long/name/'.repeat(18)}${i}`, type: 'string', value: `value ${i}` }),
   );
   await bench.write(valuesRun('r', rows));
@@ -199,10 +199,8 @@ test('other sets with the same letters, and other values of what has no room, ar
   const loaded = await bench.run();
   const kept = (path: string) => loaded.keptLines('values', path)?.map(({ value }) => value);
   assert.deepEqual(kept('set')?.at(-1), ['a', 'b']);
-  assert.deepEqual(
-    kept('t/9999'),
-    ['1', '2'].map((end) => '\u0001'.repeat(99) + end),
-  );
+  assert.deepEqual(kept('t/9999'), [`${'\u0001'.repeat(99)}1`]);
+  assert.equal(kept('t/13999')?.at(-1), `${'\u0001'.repeat(99)}2`);
 });
 
 test('the key of W&B readers and nothing of this machine is in the config', async (t) => {
