@@ -2,9 +2,7 @@
 
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
-import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
-import type { RunSurvey } from '../survey.ts';
-import type { RunContent } from '../target.ts';
+import { loadMarks } from '../load-mark.ts';
 import { storable } from '../text.ts';
 import { pythonFloat } from '../values.ts';
 import { experimentName } from './names.ts';
@@ -25,35 +23,8 @@ export const PARENT_OTHER = 'neptune.parent_experiment';
 const MAPPING_VERSION = 1;
 const CUT_NOTE = '… [cut]';
 
-/** The value of the completion mark: mapping version, step multiplier, digest of the content. */
-export function markOf({ digest, stepMultiplier }: RunContent): string {
-  return `${MAPPING_VERSION}:${stepMultiplier}:${digest}`;
-}
-
-/** The mark of one load: the policy is in it where it left out points, so that what was sent can be told later. */
-export function loadMark(content: RunContent & { survey: RunSurvey; collisions?: CollisionPolicy }): string {
-  const { survey, collisions = 'stop', stepMultiplier } = content;
-  const leavesOut = () =>
-    [...survey.values()].some((entry) => entry.type === 'float_series' && hasCollisions(entry, stepMultiplier));
-  return collisions === 'stop' || !leavesOut() ? markOf(content) : `${markOf(content)}:${collisions}`;
-}
-
-/** A mark without the policy. */
-export function contentMark(mark: string | undefined): string | undefined {
-  return mark?.replace(/:keep-(?:first|last)$/, '');
-}
-
-/** What a mark tells of its load; undefined for a mark of another mapping. */
-export function readMark(mark: string): { stepMultiplier: bigint; collisions: CollisionPolicy } | undefined {
-  const [, version, multiplier, policy] = /^(\d+):(\d+):[^:]*(?::(keep-first|keep-last))?$/.exec(mark) ?? [];
-  if (Number(version) !== MAPPING_VERSION || multiplier === undefined) return undefined;
-  return { stepMultiplier: BigInt(multiplier), collisions: (policy as CollisionPolicy | undefined) ?? 'stop' };
-}
-
-/** True if a mark of this mapping tells of this content, whatever the step multiplier was. */
-export function hasContent(mark: string | undefined, { digest }: RunContent): boolean {
-  return mark !== undefined && readMark(mark) !== undefined && contentMark(mark)?.endsWith(`:${digest}`) === true;
-}
+/** The values of the completion mark. */
+export const { markOf, loadMark, contentMark, readMark, hasContent } = loadMarks(MAPPING_VERSION);
 
 /** Others that an experiment is made with, in the order in which they are sent. @param parent key of its experiment */
 export function runOthers(

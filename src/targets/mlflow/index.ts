@@ -38,6 +38,7 @@ import { MlflowRun } from './run.ts';
 import {
   ATTEMPT_TAG,
   contentMark,
+  hasContent,
   LOADED_TAG,
   LOADING_TAG,
   loadMark,
@@ -444,11 +445,6 @@ function deletedExperiment({ name, id }: Experiment): ExporterError {
   return new ExporterError('server', `The MLflow experiment '${name}' was deleted, so no run can be made in it.`, {
     hint: `Bring it back with: mlflow experiments restore --experiment-id ${id}; or load with another --name-prefix.`,
   });
-}
-
-/** True if a completion mark of this mapping tells of this content, whatever the step multiplier was. */
-function hasContent(mark: string | undefined, { digest }: RunContent): boolean {
-  return mark !== undefined && readMark(mark) !== undefined && contentMark(mark)?.endsWith(`:${digest}`) === true;
 }
 
 function isWholeMark(tags: ReadonlyMap<string, string>, content: RunContent): boolean {

@@ -2,9 +2,7 @@
 
 import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
-import { type CollisionPolicy, hasCollisions } from '../step-collisions.ts';
-import type { RunSurvey } from '../survey.ts';
-import type { RunContent } from '../target.ts';
+import { loadMarks } from '../load-mark.ts';
 import { codePoints, cutCodePoints, storable } from '../text.ts';
 import { pythonFloat, stringSetText } from '../values.ts';
 import type { Tag } from './client.ts';
@@ -30,34 +28,8 @@ const MAPPING_VERSION = 1;
 const MAX_TAG = 8000;
 const CUT_NOTE = '… [cut]';
 
-/** The value of the two marks: mapping version, step multiplier, digest of the content. */
-export function markOf({ digest, stepMultiplier }: RunContent): string {
-  return `${MAPPING_VERSION}:${stepMultiplier}:${digest}`;
-}
-
-/**
- * The mark of one load: the policy is in it where it left out points, so that what was sent can be told later. Marks of
- * two policies are of one content, see `contentMark`.
- */
-export function loadMark(content: RunContent & { survey: RunSurvey; collisions?: CollisionPolicy }): string {
-  const { survey, collisions = 'stop', stepMultiplier } = content;
-  const leavesOut = () =>
-    [...survey.values()].some((entry) => entry.type === 'float_series' && hasCollisions(entry, stepMultiplier));
-  return collisions === 'stop' || !leavesOut() ? markOf(content) : `${markOf(content)}:${collisions}`;
-}
-
-/** A mark without the policy. */
-export function contentMark(mark: string | undefined): string | undefined {
-  return mark?.replace(/:keep-(?:first|last)$/, '');
-}
-
-/** What a mark tells of its load; undefined for a mark of another mapping. */
-export function readMark(mark: string): { stepMultiplier: bigint; collisions: CollisionPolicy } | undefined {
-  const [, version, multiplier, policy] = /^(\d+):(\d+):[^:]*(?::(keep-first|keep-last))?$/.exec(mark) ?? [];
-  if (Number(version) !== MAPPING_VERSION || multiplier === undefined) return undefined;
-  // Marks without a policy are of loads that left out nothing.
-  return { stepMultiplier: BigInt(multiplier), collisions: (policy as CollisionPolicy | undefined) ?? 'stop' };
-}
+/** The values of the two marks. */
+export const { markOf, loadMark, contentMark, readMark, hasContent } = loadMarks(MAPPING_VERSION);
 
 /** Times of a run in milliseconds; a run that doesn't tell them gets the time of the load, as MLflow would give it. */
 export function runTimes(run: RunInfo, now: number): { start: number; end: number } {

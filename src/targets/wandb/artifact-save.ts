@@ -19,11 +19,8 @@ export interface ArtifactEntry {
   md5: string;
 }
 
-export interface ArtifactToSave {
-  entity: string;
-  project: string;
-  /** Id of the run that it is an output of. */
-  run: string;
+/** An artifact that is an output of the run. */
+export interface RunArtifact {
   type: string;
   name: string;
   description?: string;
@@ -32,6 +29,13 @@ export interface ArtifactToSave {
   /** 128 characters, by which tables refer to it; the same for the same content. */
   clientId: string;
   sequenceId: string;
+}
+
+export interface ArtifactToSave extends RunArtifact {
+  entity: string;
+  project: string;
+  /** Id of the run that it is an output of. */
+  run: string;
 }
 
 /** Files that addresses are asked for at once: W&B's SDK goes up to 2,000. */

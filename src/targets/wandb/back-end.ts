@@ -2,23 +2,13 @@
 
 import { sleep } from '../../http/limits.ts';
 import type { Origin } from '../file-store.ts';
-import { type ArtifactEntry, saveArtifact } from './artifact-save.ts';
+import { type RunArtifact, saveArtifact } from './artifact-save.ts';
 import type { RunInput, RunPlace, WandbClient } from './client.ts';
 import { type FileStream, outdatedHalf, strangeHalf } from './file-stream.ts';
 import type { HistoryLine } from './history-lines.ts';
 import { difference, type JsonObject, objectIn, parseExact } from './json.ts';
 import { lostAxis } from './own-config.ts';
 import { LOOKS, type MediaFile, type RunFiles } from './run-files.ts';
-
-/** An artifact that is an output of the run. */
-export interface RunArtifact {
-  type: string;
-  name: string;
-  description?: string;
-  entries: ReadonlyMap<string, ArtifactEntry>;
-  clientId: string;
-  sequenceId: string;
-}
 
 /** What a run is made of at its end. */
 export interface RunEnd {
