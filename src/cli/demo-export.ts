@@ -21,11 +21,13 @@ export interface DemoExport {
   verbose: boolean;
   /** Draw progress where the terminal can. */
   live: boolean;
+  /** The summary as JSON. */
+  json: boolean;
 }
 
 /** @returns the exit code */
 export async function exportSample(demo: DemoExport, context: CliContext): Promise<number> {
-  const { exporter, token, project, live, verbose } = demo;
+  const { exporter, token, project, live, verbose, json } = demo;
   const { terminal } = context;
   const folder = await makeFolder(demo.folder);
   const log = context.openLog({ verbose, logFile: join(folder, 'neptune_exporter.log') });
@@ -56,7 +58,7 @@ export async function exportSample(demo: DemoExport, context: CliContext): Promi
     areModelsWhole = await exportModels({ ...job, dataPath: models, filesPath: modelFiles }, around);
   }
   terminal.line('');
-  await printSummary({ dataPath, filesPath, ...(models ? { modelDataPath: models } : {}), json: false }, context);
+  await printSummary({ dataPath, filesPath, ...(models ? { modelDataPath: models } : {}), json }, context);
   for (const line of nextSteps(exporter, folder)) terminal.line(line);
   return areRunsWhole && areModelsWhole ? EXIT.ok : EXIT.incomplete;
 }

@@ -23,6 +23,9 @@ test('demo exports the sample project, prints its summary and what to type next'
   const again = await runCli(['demo', 'my demo'], { cwd });
   assert.equal(again.code, 0);
   assert.match(again.stderr, /0 exported, \d+ skipped/);
+  const asJson = await runCli(['demo', 'my demo', '--json'], { cwd });
+  const told = await runCli(['summary', '-d', 'my demo/data', '-f', 'my demo/files', '--json'], { cwd });
+  assert.deepEqual(JSON.parse(asJson.stdout), JSON.parse(told.stdout));
 });
 
 test('demo --exporter neptune2 exports runs and models, and prints the summary of both', async (t) => {

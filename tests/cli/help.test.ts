@@ -116,7 +116,7 @@ const OPTIONS: Record<string, string[]> = {
     '--no-progress',
     '--json',
   ],
-  demo: ['--exporter', '--serve', '--port', '-v, --verbose', '--no-progress'],
+  demo: ['--exporter', '--serve', '--port', '-v, --verbose', '--no-progress', '--json'],
 };
 
 test('--version prints the version of the package', async () => {

@@ -7,7 +7,7 @@ import type { Bind, CliContext } from '../context.ts';
 import { exportSample } from '../demo-export.ts';
 import { EXIT } from '../errors.ts';
 import { EXPORTERS, type Exporter, TITLES } from '../neptune.ts';
-import { addExamples, addNoProgress, choice, wholeNumber } from '../options.ts';
+import { addExamples, addJson, addNoProgress, choice, wholeNumber } from '../options.ts';
 
 /** Where the archive goes: one folder for each Neptune, so that a summary tells of one demo. */
 const DEFAULT_FOLDERS: Record<Exporter, string> = { neptune3: './neptune-demo', neptune2: './neptune2-demo' };
@@ -21,6 +21,7 @@ interface DemoOptions {
   verbose: boolean;
   logFile: string;
   progress: boolean;
+  json: boolean;
 }
 
 const EXAMPLES = [
@@ -45,20 +46,21 @@ export function demoCommand(bind: Bind): Command {
       new Option('--port <n>', 'port of the server').default(0, 'a free one').argParser(wholeNumber(0, HIGHEST_PORT)),
     )
     .option('-v, --verbose', 'tell more, also where an error comes from', false);
-  return addExamples(addNoProgress(command), EXAMPLES).action(bind(runDemo));
+  addNoProgress(command);
+  return addExamples(addJson(command), EXAMPLES).action(bind(runDemo));
 }
 
 async function runDemo(options: DemoOptions, context: CliContext): Promise<number> {
-  const { exporter, port, progress: live, verbose } = options;
+  const { exporter, port, progress: live, verbose, json } = options;
   const { sampleServer } = await import('../../demo/sample-server.ts');
   const server = await sampleServer(exporter, port).catch((error: unknown) => {
     throw portError(error, port);
   });
   context.redactor.addSecret(server.token);
   try {
-    if (options.serve) return await serve(server, exporter, context);
+    if (options.serve) return await serve(server, exporter, context, json);
     const folder = options.folder ?? DEFAULT_FOLDERS[exporter];
-    return await exportSample({ ...server, exporter, folder, live, verbose }, context);
+    return await exportSample({ ...server, exporter, folder, live, verbose, json }, context);
   } finally {
     await server.close();
   }
@@ -79,9 +81,11 @@ async function serve(
   { url, token, project }: { url: string; token: string; project: string },
   exporter: Exporter,
   { terminal }: CliContext,
+  json: boolean,
 ): Promise<number> {
   terminal.line(`A ${TITLES[exporter]} server with a sample project runs at ${url} until Ctrl-C. In another shell:`);
-  terminal.result(`export NEPTUNE_API_TOKEN='${token}'\nexport NEPTUNE_PROJECT='${project}'`);
+  const shellLines = `export NEPTUNE_API_TOKEN='${token}'\nexport NEPTUNE_PROJECT='${project}'`;
+  terminal.result(json ? JSON.stringify({ url, token, project }) : shellLines);
   terminal.line(`neptune-exporter export --exporter ${exporter}`);
   if (exporter === 'neptune2') terminal.line('neptune-exporter export-models');
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
