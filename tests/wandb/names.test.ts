@@ -89,6 +89,20 @@ test('names over the limit are cut, end with a hash, and stay apart', async (t) 
   assert.deepEqual(bench.refusals, []);
 });
 
+test('names of characters that take two units fit however W&B counts', async (t) => {
+  const bench = await WandbBench.create(t);
+  const sys: ScalarRow[] = [
+    text('sys/name', '🧪'.repeat(100)),
+    { path: 'sys/tags', type: 'string_set', value: ['🏷'.repeat(50)] },
+  ];
+  const loaded = await bench.loaded([sampleRun(PROJECT, '🏃'.repeat(100), [], sys)]);
+  const { name, group, tags } = loaded.run;
+  assert.match(name, /^🏃+-[0-9a-f]{8}$/u);
+  assert.match(group ?? '', /^🧪+-[0-9a-f]{8}$/u);
+  assert.match(tags[0] ?? '', /^🏷+-[0-9a-f]{8}$/u);
+  assert.deepEqual(bench.refusals, []);
+});
+
 test('a run without a custom id is named by its run id, and the prefix goes before the project', async (t) => {
   const bench = await WandbBench.create(t);
   const plain = sampleRun('team.α/vision models', 'TST-1', []);

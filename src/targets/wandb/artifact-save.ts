@@ -246,6 +246,10 @@ async function upload(
     }
     return;
   }
+  if (parts.urls.length !== parts.digests.length) {
+    const counts = `${parts.urls.length} addresses for ${parts.digests.length} parts`;
+    throw new ExporterError('bad_answer', `W&B gives ${counts} of a file.`);
+  }
   const completedParts: { partNumber: number; hexMD5: string }[] = [];
   const contentType = headers['Content-Type'] ?? 'application/octet-stream';
   for (const { number, url: partUrl } of parts.urls) {

@@ -151,17 +151,23 @@ export function fullRunName(run: RunInfo): string {
   return run.customRunId ? run.customRunId : run.runId;
 }
 
+/** Whether W&B counts characters or UTF-16 units isn't known: neither may be more than the limit. */
+function fitted(text: string, limit: number): string {
+  const cut = cutWithHash(text, limit);
+  return cut.length <= limit ? cut : cutWithHash(text, limit / 2);
+}
+
 export function displayName(run: RunInfo): string {
-  return cutWithHash(storable(fullRunName(run)), MAX_NAME);
+  return fitted(storable(fullRunName(run)), MAX_NAME);
 }
 
 export function groupName(run: RunInfo): string | undefined {
-  return run.experimentName ? cutWithHash(storable(run.experimentName), MAX_NAME) : undefined;
+  return run.experimentName ? fitted(storable(run.experimentName), MAX_NAME) : undefined;
 }
 
 /** Tags are cut, empty ones left out, equal ones are one. */
 export function tagName(tag: string): string {
-  return cutWithHash(storable(tag), MAX_TAG);
+  return fitted(storable(tag), MAX_TAG);
 }
 
 /** What makes a run at W&B the copy of this one: 16 hex digits, with which its ids begin. */

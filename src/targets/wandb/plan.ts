@@ -53,11 +53,20 @@ export function foresee(list: AlterationList, { keys }: RunKeys, context: PlanCo
 function foreseeSteps(list: AlterationList, entry: AttributeSurvey, multiplier: bigint): void {
   const { path, type, missingSteps, nulls } = entry;
   const whole = type === 'float_series' ? WHOLE : 'all of it is in histograms.jsonl.gz';
-  const cut = `Steps that are not whole numbers are cut; ${X_AXIS} has a line's own, and ${whole}.`;
-  list.add('step_truncated', path, cut, fractionalSteps(entry, multiplier));
-  list.add('step_missing', path, `Points without a step are at step 0; ${whole}.`, missingSteps);
+  noteCutSteps(list, path, whole, fractionalSteps(entry, multiplier));
+  noteMissingStep(list, path, whole, missingSteps);
   if (type === 'float_series') list.add('null_as_nan', path, 'Points without a value are NaN.', nulls);
   else list.add('null_value', path, 'Points without a value are left out.', nulls);
+}
+
+/** @param whole where the points are as they were */
+export function noteCutSteps(list: AlterationList, path: string, whole: string, points: number): void {
+  const message = `Steps that are not whole numbers are cut; ${X_AXIS} has a line's own, and ${whole}.`;
+  list.add('step_truncated', path, message, points);
+}
+
+export function noteMissingStep(list: AlterationList, path: string, whole: string, points: number): void {
+  list.add('step_missing', path, `Points without a step are at step 0; ${whole}.`, points);
 }
 
 function foreseeTexts(list: AlterationList, entry: AttributeSurvey, multiplier: bigint): void {

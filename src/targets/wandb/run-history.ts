@@ -27,6 +27,8 @@ import { SERIES_HEAD, writeFloats, writeHistograms, writeRecords } from './whole
 
 const SERIES_FILE = 'series.csv.gz';
 const HISTOGRAMS_FILE = 'histograms.jsonl.gz';
+/** Has steps and times of all files. */
+const IMAGE_FILE = 'file_series.csv.gz has it';
 
 export class RunHistory {
   /** By their numbers in the records. */
@@ -100,6 +102,11 @@ export class RunHistory {
     if (Number.isNaN(steps[0])) {
       plan.noteBeyond(this.#alterations, attribute.entry.path, 1);
       return false;
+    }
+    const { path } = attribute.entry;
+    if (step === ABSENT) plan.noteMissingStep(this.#alterations, path, IMAGE_FILE, 1);
+    else if ((step * this.#options.stepMultiplier) % 1_000_000n !== 0n) {
+      plan.noteCutSteps(this.#alterations, path, IMAGE_FILE, 1);
     }
     if (steps[0]! < this.#leastStep) this.#leastStep = steps[0]!;
     records.values[2] = await this.#blobs.add(blob);
