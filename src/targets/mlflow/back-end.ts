@@ -47,7 +47,8 @@ export class SendingBackEnd implements RunBackEnd {
     this.#client = client;
     this.#artifacts = artifacts;
     // A file store keeps a repeated point twice.
-    this.#batches = new LogBatches(id, (body) => client.logBatch(body, !fileStore));
+    // Nor does it take two calls at once: both may make the same folder, and one of them fails.
+    this.#batches = new LogBatches(id, (body) => client.logBatch(body, !fileStore), fileStore ? 1 : undefined);
   }
 
   addMetric(key: string, { step, timestamp, value }: MetricPoint): boolean {

@@ -216,19 +216,24 @@ export class MlflowClient {
   }
 
   async setTag(id: string, tag: Tag): Promise<void> {
-    await this.#post('runs/set-tag', { run_id: id, ...tag });
+    await this.#despiteClashes(() => this.#post('runs/set-tag', { run_id: id, ...tag }));
   }
 
   /** @param body JSON of the call, at most 1 MB; its numbers and texts must be valid, the server drops what isn't */
   async logBatch(body: string, repeatable: boolean): Promise<void> {
+    if (repeatable) await this.#despiteClashes(() => this.#post('runs/log-batch', body));
+    else await this.#post('runs/log-batch', body, { retry: false });
+  }
+
+  /** Two loads that write the same to one run at one instant: BAD_REQUEST is MLflow's name for what its database says then. */
+  async #despiteClashes(write: () => Promise<unknown>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#post('runs/log-batch', body, repeatable ? {} : { retry: false });
+        await write();
         return;
       } catch (error) {
-        // Two loads that add the same to one run at one instant: MLflow's name for what its database says then.
         const isClash = error instanceof MlflowError && error.mlflowCode === 'BAD_REQUEST';
-        if (!isClash || !repeatable || attempt > CLASH_TRIES) throw error;
+        if (!isClash || attempt > CLASH_TRIES) throw error;
         await setTimeout(CLASH_PAUSE_MS * attempt * (1 + Math.random()), undefined, { signal: this.#signal });
       }
     }

@@ -6,7 +6,7 @@ const MAX_PARAMS = 100;
 /** Under the 1,000,000 bytes that older servers enforce. */
 const MAX_BYTES = 900_000;
 /** Calls of one run under way at once. */
-const MAX_PENDING = 4;
+const PENDING = 4;
 
 /** Sends the body of one call. @see MlflowClient.logBatch */
 export type SendBatch = (body: string) => Promise<void>;
@@ -18,6 +18,7 @@ export type SendBatch = (body: string) => Promise<void>;
 export class LogBatches {
   readonly #send: SendBatch;
   readonly #head: string;
+  readonly #atOnce: number;
   readonly #pending = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
   #metrics = '';
@@ -25,8 +26,10 @@ export class LogBatches {
   #params: string[] = [];
   #paramBytes = 0;
 
-  constructor(runId: string, send: SendBatch) {
+  /** @param atOnce calls under way at once */
+  constructor(runId: string, send: SendBatch, atOnce = PENDING) {
     this.#send = send;
+    this.#atOnce = atOnce;
     this.#head = `{"run_id":${JSON.stringify(runId)},`;
   }
 
@@ -76,7 +79,7 @@ export class LogBatches {
   }
 
   async #start(body: string): Promise<void> {
-    while (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
+    while (this.#pending.size >= this.#atOnce) await Promise.race(this.#pending);
     this.#throwFailure();
     const call = this.#send(body)
       .catch((error: unknown) => {

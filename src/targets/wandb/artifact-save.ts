@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { forEachLimited, throwIfAborted } from '../../http/limits.ts';
+import { forEachLimited, sleep, throwIfAborted } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
 import { isOfOneFile } from '../archive-files.ts';
 import { headersIn, nodes, text, type WandbClient, WandbError } from './client.ts';
@@ -42,7 +42,8 @@ export interface ArtifactToSave extends RunArtifact {
 const FILES_AT_ONCE = 500;
 const UPLOADS_AT_ONCE = 4;
 /** Addresses may have expired by the time their turn comes. */
-const ROUNDS = 4;
+export const ROUNDS = 4;
+export const ROUND_PAUSE_MS = 250;
 const GIB = 1 << 30;
 /** From here on files go up in parts (source of W&B's SDK). */
 const MULTIPART_BYTES = 2 * GIB;
@@ -95,6 +96,7 @@ export async function saveArtifact(client: WandbClient, artifact: ArtifactToSave
       break;
     } catch (error) {
       if (!isExpired(error) || round === ROUNDS) throw error;
+      await sleep(ROUND_PAUSE_MS * round, signal);
     }
   }
   await commit(client, id, digest);
@@ -162,6 +164,8 @@ async function uploadEntries(
         }
       });
       rest = again;
+      // The clocks of server and storage may differ a little.
+      if (rest.length > 0) await sleep(ROUND_PAUSE_MS * round, signal);
     }
   }
   if (refused.size > 0) throw new RefusedEntries(refused);

@@ -3,6 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { forEachLimited, sleep, throwIfAborted } from '../../http/limits.ts';
 import { ExporterError } from '../../model/errors.ts';
+import { ROUND_PAUSE_MS, ROUNDS } from './artifact-save.ts';
 import { type RunPlace, type WandbClient, WandbError } from './client.ts';
 
 export interface MediaFile {
@@ -17,7 +18,6 @@ export interface MediaFile {
 
 const FILES_AT_ONCE = 100;
 const UPLOADS_AT_ONCE = 4;
-const ROUNDS = 4;
 /** A server may know of what was sent a little later: pauses before each look, in milliseconds. */
 export const LOOKS = [0, 500, 1000, 2000, 4000];
 
@@ -78,6 +78,7 @@ export class RunFiles {
         }
       });
       rest = again;
+      if (rest.length > 0) await sleep(ROUND_PAUSE_MS * round, signal);
     }
     if (files.length > 0) await report(files.map(({ path }) => path));
   }
