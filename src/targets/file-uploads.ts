@@ -9,17 +9,12 @@ import type { AlterationList } from './alterations.ts';
 import { archiveFile, checkFile, isOfOneFile } from './archive-files.ts';
 import type { FileStore, Origin } from './file-store.ts';
 import { decimalStepText, scaledMicro } from './steps.ts';
-import type { ExpectedFile, OpenOptions } from './target.ts';
+import type { OpenOptions } from './target.ts';
 
 interface FileUploadsOptions {
   store: FileStore;
-  filesDirectory: string;
-  /** As OpenOptions.locate. */
-  locate?: OpenOptions['locate'] | undefined;
-  /** By their paths below `filesDirectory`. */
-  expected: ReadonlyMap<string, ExpectedFile>;
-  /** Attributes whose missing files are reported already. */
-  failedAttributes: ReadonlySet<string>;
+  /** Where the run's files are, and what is known of them. */
+  run: Pick<OpenOptions, 'filesDirectory' | 'locate' | 'files' | 'failedAttributes' | 'onBytes' | 'signal'>;
   /**
    * The name of a file, or of a folder of a set or a step, inside a folder of the target.
    * @param taken names already used in the folder; the new one is added
@@ -28,8 +23,6 @@ interface FileUploadsOptions {
   stepMultiplier: bigint;
   alterations: AlterationList;
   failures: Failure[];
-  onBytes: (count: number) => void;
-  signal: AbortSignal;
 }
 
 export class FileUploads {
@@ -65,15 +58,15 @@ export class FileUploads {
   }
 
   async #one(origin: Origin, file: string | null, folder: string, taken: Set<string>): Promise<void> {
-    const { alterations, failures, failedAttributes } = this.#options;
+    const { alterations, failures, run } = this.#options;
     if (file === null) {
-      if (!failedAttributes.has(origin.path)) {
+      if (!run.failedAttributes?.has(origin.path)) {
         alterations.add('file_absent', origin.path, 'The archive has no file for it, and does not say why.');
       }
       return;
     }
     try {
-      const source = await archiveFile(this.#options, file);
+      const source = await archiveFile(run, file);
       const status = await stat(source).catch(() => undefined);
       if (status?.isDirectory()) await this.#set(origin, file, folder);
       else if (status?.isFile()) await this.#put(origin, file, folder, taken);
@@ -86,11 +79,11 @@ export class FileUploads {
 
   /** Uploads the files of a set: those that the archive tells of; all of the folder where it tells of none. */
   async #set(origin: Origin, directory: string, folder: string): Promise<void> {
-    const { expected } = this.#options;
-    const known = new Set([...expected.keys()].filter((path) => path.startsWith(`${directory}/`)));
+    const { run } = this.#options;
+    const known = new Set([...(run.files?.keys() ?? [])].filter((path) => path.startsWith(`${directory}/`)));
     await this.#folder(origin, directory, folder, known);
     for (const path of known) {
-      const source = await archiveFile(this.#options, path);
+      const source = await archiveFile(run, path);
       if (!(await stat(source).catch(() => undefined))?.isFile()) {
         throw new ExporterError('not_found', `The file ${source} is not there.`);
       }
@@ -99,7 +92,7 @@ export class FileUploads {
 
   async #folder(origin: Origin, directory: string, folder: string, known: ReadonlySet<string>): Promise<void> {
     const taken = new Set<string>();
-    const entries = await readdir(await archiveFile(this.#options, directory), { withFileTypes: true });
+    const entries = await readdir(await archiveFile(this.#options.run, directory), { withFileTypes: true });
     // Sorted, so that a repeated load gives the same names.
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       const path = `${directory}/${entry.name}`;
@@ -123,12 +116,13 @@ export class FileUploads {
   }
 
   async #put(origin: Origin, file: string, folder: string, taken: Set<string>): Promise<void> {
-    const { expected, store, onBytes, signal } = this.#options;
-    const source = await archiveFile(this.#options, file);
+    const { run, store } = this.#options;
+    const expected = run.files?.get(file);
+    const source = await archiveFile(run, file);
     const name = this.#name(origin.path, basename(file), folder, taken);
-    await checkFile(source, expected.get(file), signal);
-    await store.put(`${folder}/${name}`, source, origin, expected.get(file)?.sha256);
-    onBytes((await stat(source)).size);
+    await checkFile(source, expected, run.signal);
+    await store.put(`${folder}/${name}`, source, origin, expected?.sha256);
+    run.onBytes?.((await stat(source)).size);
   }
 
   #name(attribute: string, name: string, folder: string, taken?: Set<string>): string {

@@ -16,6 +16,7 @@ import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
 import { isOfOneFile } from '../archive-files.ts';
 import type { Origin } from '../file-store.ts';
+import { alterationEntries, listFormat } from '../own-lists.ts';
 import { histogramsJson, type SeriesFormat, seriesCsv, seriesJsonl, seriesText } from '../series-files.ts';
 import { Spool } from '../spool.ts';
 import { StepCollisions } from '../step-collisions.ts';
@@ -319,25 +320,14 @@ export class CometRun implements TargetRun {
     });
     const { all } = alterations;
     if (all.length === 0) return;
-    await this.#uploadList('alterations', head, function* () {
-      for (const { attributePath, code, message, count } of all) {
-        yield JSON.stringify({ path: attributePath ?? null, code, message, count });
-      }
-    });
+    await this.#uploadList('alterations', head, () => alterationEntries(all));
   }
 
   async #uploadList(list: string, head: object, entries: () => Iterable<string>): Promise<void> {
-    const format = {
-      name: `${list}.json`,
-      head: `${JSON.stringify(head).slice(0, -1)},"${list}":[\n`,
-      between: ',\n',
-      tail: '\n]}\n',
-      entries,
-    };
-    const spool = new Spool<undefined>(await this.#tempFile(), format);
-    await spool.add(undefined);
+    const spool = new Spool(await this.#tempFile(), listFormat(head, list));
+    await spool.add(entries());
     await spool.finish();
-    await this.#upload(this.#own(`${list}.json`, 'json', list), spool.file, undefined, { isTemporary: true });
+    await this.#upload(this.#own(spool.name, 'json', list), spool.file, undefined, { isTemporary: true });
   }
 
   /** An asset that is no file of an attribute. */

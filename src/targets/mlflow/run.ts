@@ -12,11 +12,12 @@ import type { AlterationList } from '../alterations.ts';
 import { isOfOneFile } from '../archive-files.ts';
 import type { Origin } from '../file-store.ts';
 import { FileUploads } from '../file-uploads.ts';
+import { alterationEntries, listFormat } from '../own-lists.ts';
 import { histogramsJson, seriesCsv, seriesJsonl, seriesText } from '../series-files.ts';
 import { Spool } from '../spool.ts';
 import { StepCollisions } from '../step-collisions.ts';
 import { isBeyondInt64, scaledMicro, wholeStepText } from '../steps.ts';
-import { type AttributeSurvey, surveyKey } from '../survey.ts';
+import { type AttributeSurvey, type RunSurvey, surveyKey } from '../survey.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
 import { codePoints, cutCodePoints, isStorable, shortHash, storable } from '../text.ts';
 import { stringSetText, timeText } from '../values.ts';
@@ -76,16 +77,11 @@ export class MlflowRun implements TargetRun {
     this.#collisions = new StepCollisions(options.survey, options.stepMultiplier, options.collisions ?? 'stop');
     this.#files = new FileUploads({
       store: backEnd,
-      filesDirectory: options.filesDirectory,
-      locate: options.locate,
-      expected: options.files ?? new Map(),
-      failedAttributes: options.failedAttributes ?? new Set(),
+      run: options,
       fileName: (name, folder, taken) => artifactFileName(name, folder, keys.artifactFolders, taken),
       stepMultiplier: options.stepMultiplier,
       alterations: this.#alterations,
       failures: this.failures,
-      onBytes: options.onBytes ?? (() => undefined),
-      signal: options.signal,
     });
   }
 
@@ -305,32 +301,17 @@ export class MlflowRun implements TargetRun {
   async #uploadOwn(): Promise<void> {
     const { info, options, keys } = this.#context;
     const head = { format: 'neptune-exporter-mlflow', version: 1, project_id: info.projectId, run_id: info.runId };
-    await this.#uploadList('attributes.json', head, 'attributes', function* () {
-      for (const { path, type } of options.survey.values()) {
-        yield JSON.stringify({ path, type, key: keys.byAttribute.get(surveyKey(type, path)) });
-      }
-    });
+    await this.#uploadList(head, 'attributes', attributeEntries(options.survey, keys));
     const { all } = this.#alterations;
     if (all.length === 0) return;
-    await this.#uploadList('alterations.json', head, 'alterations', function* () {
-      for (const { attributePath, code, message, count } of all) {
-        yield JSON.stringify({ path: attributePath ?? null, code, message, count });
-      }
-    });
+    await this.#uploadList(head, 'alterations', alterationEntries(all));
   }
 
-  async #uploadList(name: string, head: object, list: string, entries: () => Iterable<string>): Promise<void> {
-    const format = {
-      name,
-      head: `${JSON.stringify(head).slice(0, -1)},"${list}":[\n`,
-      between: ',\n',
-      tail: '\n]}\n',
-      entries,
-    };
-    const spool = new Spool<undefined>(await this.#tempFile(), format);
-    await spool.add(undefined);
+  async #uploadList(head: object, list: string, entries: Iterable<string>): Promise<void> {
+    const spool = new Spool(await this.#tempFile(), listFormat(head, list));
+    await spool.add(entries);
     await spool.finish();
-    await this.#context.backEnd.put(`${OWN_FOLDER}/${name}`, spool.file);
+    await this.#context.backEnd.put(`${OWN_FOLDER}/${spool.name}`, spool.file);
   }
 
   /**
@@ -400,6 +381,13 @@ function timestampOf(batch: FloatSeriesBatch, view: Int32Array, index: number): 
   const timestamp = isSafeInt64(view, index) ? int64At(view, index) : batch.timestamps[index]!;
   if (timestamp < 0) return 0;
   return timestamp;
+}
+
+/** Where each attribute went. */
+function* attributeEntries(survey: RunSurvey, keys: RunKeys): Generator<string> {
+  for (const [name, { path, type }] of survey) {
+    yield JSON.stringify({ path, type, key: keys.byAttribute.get(name) });
+  }
 }
 
 /** A file name for an attribute that is in no other one's way: its key in one piece, and a hash. */

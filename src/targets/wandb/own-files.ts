@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { FileStore, Origin } from '../file-store.ts';
+import { listFormat } from '../own-lists.ts';
 import { Spool } from '../spool.ts';
 import { OWN } from './names.ts';
 import { GzipText } from './whole-series.ts';
@@ -49,17 +50,10 @@ export class OwnFiles {
   }
 
   /** Puts a JSON file with one list, entry by entry. @param head what else it says */
-  async list(name: string, head: object, list: string, entries: () => Iterable<string>): Promise<void> {
-    const format = {
-      name,
-      head: `${JSON.stringify(head).slice(0, -1)},"${list}":[\n`,
-      between: ',\n',
-      tail: '\n]}\n',
-      entries,
-    };
-    const spool = new Spool<undefined>(this.tempFile(), format);
-    await spool.add(undefined);
+  async list(head: object, list: string, entries: Iterable<string>): Promise<void> {
+    const spool = new Spool(this.tempFile(), listFormat(head, list));
+    await spool.add(entries);
     await spool.finish();
-    await this.put(name, spool.file);
+    await this.put(spool.name, spool.file);
   }
 }

@@ -10,6 +10,7 @@ import type { RunInfo } from '../../model/runs.ts';
 import type { AlterationList } from '../alterations.ts';
 import type { Origin } from '../file-store.ts';
 import { FileUploads } from '../file-uploads.ts';
+import { alterationEntries } from '../own-lists.ts';
 import type { Alteration, OpenOptions, TargetRun } from '../target.ts';
 import { shortHash } from '../text.ts';
 import { RefusedEntries } from './artifact-save.ts';
@@ -108,18 +109,13 @@ export class WandbRun implements TargetRun {
     this.#tables = new RunTables({ id, backEnd, attributes, multiplier, own, failures, folder, signal });
     this.#uploads = new FileUploads({
       store: this.#files,
-      filesDirectory: options.filesDirectory,
-      locate: options.locate,
-      expected: options.files ?? new Map(),
-      failedAttributes: options.failedAttributes ?? new Set(),
+      run: options,
       fileName: (name, parent, taken) =>
         artifactFileName(name, parent, keys.parents, (path) => this.#files.entries.has(path), taken),
       // Steps in names are Neptune's own.
       stepMultiplier: 1n,
       alterations,
       failures,
-      onBytes: options.onBytes ?? (() => undefined),
-      signal,
     });
   }
 
@@ -226,15 +222,9 @@ export class WandbRun implements TargetRun {
     await this.#own.finishTexts();
     // With the run's id no two runs have the same artifact: W&B would give the second one that of the first, which goes.
     const ofRun = { ...head, wandb_run: this.id };
-    await this.#own.list('attributes.json', ofRun, 'attributes', () => this.#attributeList());
+    await this.#own.list(ofRun, 'attributes', this.#attributeList());
     const { all } = this.#alterations;
-    if (all.length > 0) {
-      await this.#own.list('alterations.json', head, 'alterations', function* () {
-        for (const { attributePath, code, message, count } of all) {
-          yield JSON.stringify({ path: attributePath ?? null, code, message, count });
-        }
-      });
-    }
+    if (all.length > 0) await this.#own.list(head, 'alterations', alterationEntries(all));
     const { entries } = this.#files;
     const description = `Run ${info.runId} of the Neptune project ${info.projectId}`;
     // Ends: each round has fewer entries.

@@ -11,6 +11,7 @@ import { isOfOneFile } from '../archive-files.ts';
 import { fileHash, readingArchive } from '../file-hash.ts';
 import type { Origin } from '../file-store.ts';
 import { FileUploads } from '../file-uploads.ts';
+import { alterationEntries, listFormat } from '../own-lists.ts';
 import { histogramsJson, type SeriesFormat, seriesJsonl } from '../series-files.ts';
 import { SeriesParquet } from '../series-parquet.ts';
 import { Spool } from '../spool.ts';
@@ -94,17 +95,12 @@ export class ZenmlRun implements TargetRun {
     foresee(this.#alterations, info, options.survey, names, name);
     this.#files = new FileUploads({
       store: { put: (path, file, origin, sha256) => this.#putFile(path, file, origin!, sha256) },
-      filesDirectory: options.filesDirectory,
-      locate: options.locate,
-      expected: options.files ?? new Map(),
-      failedAttributes: options.failedAttributes ?? new Set(),
+      run: options,
       fileName: freeName,
       // Steps stay Neptune's own.
       stepMultiplier: 1n,
       alterations: this.#alterations,
       failures: this.failures,
-      onBytes: options.onBytes ?? (() => undefined),
-      signal: options.signal,
     });
   }
 
@@ -356,14 +352,14 @@ export class ZenmlRun implements TargetRun {
     const { all } = this.#alterations;
     if (all.length === 0) return;
     const spool = new Spool<Iterable<string>>(await this.#tempFile(), listFormat(this.#head(), 'alterations'));
-    await spool.add(alterationsJson(all));
+    await spool.add(alterationEntries(all));
     await spool.finish();
     await this.#putTemporary(spool.file, 'bytes', ALTERATIONS_ARTIFACT, '');
   }
 
-  #head(): string {
+  #head(): object {
     const { projectId, runId } = this.#context.info;
-    return JSON.stringify({ format: 'neptune-exporter-zenml', version: 1, project_id: projectId, run_id: runId });
+    return { format: 'neptune-exporter-zenml', version: 1, project_id: projectId, run_id: runId };
   }
 
   #announced(type: AttributeSurvey['type'], path: string): string {
@@ -392,22 +388,6 @@ const textLines: SeriesFormat<Parameters<ReturnType<typeof seriesJsonl>['entries
     for (const line of seriesJsonl(1n).entries(batch)) yield JSON.stringify(line).slice(1, -1);
   },
 };
-
-function listFormat(head: string, list: string): SeriesFormat<Iterable<string>> {
-  return {
-    name: `${list}.json`,
-    head: `${head.slice(0, -1)},"${list}":[\n`,
-    between: ',\n',
-    tail: '\n]}\n',
-    entries: (entries) => entries,
-  };
-}
-
-function* alterationsJson(all: readonly Alteration[]): Generator<string> {
-  for (const { attributePath, code, message, count } of all) {
-    yield JSON.stringify({ path: attributePath ?? null, code, message, count });
-  }
-}
 
 /** The name of a file itself; two of one folder must not share it. */
 function freeName(name: string, _folder: string, taken?: Set<string>): string {
