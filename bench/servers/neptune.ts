@@ -39,7 +39,14 @@ function startNeptune3({ runs, series, points, latencyMs }: ProjectSize): Promis
   return startDemoServer({ data: { projects: [project] }, faults: latency(latencyMs) }) as Promise<DemoServer<unknown>>;
 }
 
-function startNeptune2({ runs, series, points, latencyMs, bulk = false }: ProjectSize): Promise<DemoServer<unknown>> {
+function startNeptune2({
+  runs,
+  series,
+  points,
+  latencyMs,
+  page = 1000,
+  bulk = false,
+}: ProjectSize): Promise<DemoServer<unknown>> {
   const project = {
     path: PROJECT,
     key: 'BEN',
@@ -57,7 +64,7 @@ function startNeptune2({ runs, series, points, latencyMs, bulk = false }: Projec
       ]),
     })),
   };
-  const options = { data: { projects: [project] }, faults: latency(latencyMs), bulk };
+  const options = { data: { projects: [project] }, faults: latency(latencyMs), maxSeriesPage: page, bulk };
   return startNeptune2DemoServer(options) as Promise<DemoServer<unknown>>;
 }
 

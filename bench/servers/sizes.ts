@@ -11,6 +11,8 @@ export interface ProjectSize {
   points: number;
   /** What each request waits for before it is answered. */
   latencyMs?: number;
+  /** Neptune 2: the most points of a series in one answer. @default 1000 */
+  page?: number;
   /** Neptune 2: newer servers answer many series in one request. */
   bulk?: boolean;
 }

@@ -17,7 +17,7 @@ import { type PartFile, partFiles, placeParts, temporaryName } from './publish.t
 import type { ManifestPart, TypeCount } from './types.ts';
 
 const PART_BYTES = 50 * 1024 * 1024;
-const ROW_GROUP_BYTES = 8 * 1024 * 1024;
+const ROW_GROUP_BYTES = 4 * 1024 * 1024;
 const ROW_GROUP_ROWS = 1 << 20;
 
 export interface RunWriterOptions {

@@ -5,6 +5,7 @@ import type { ExportJob, Surroundings } from './export-job.ts';
 import type { BaseExportOptions } from './export-options.ts';
 import { makeFolder } from './folders.ts';
 import type { Access } from './neptune.ts';
+import { keepYoungSpaceSmall } from './young-space.ts';
 
 /** Set and not empty: the certificate of the Neptune server is not checked, as in the official client. */
 const SELF_SIGNED = 'NEPTUNE_ALLOW_SELF_SIGNED_CERTIFICATE';
@@ -18,6 +19,7 @@ export async function startExport(
   context: CliContext,
   warnings: readonly string[],
 ): Promise<{ job: StartedJob; access: Access; around: Surroundings }> {
+  keepYoungSpaceSmall();
   const { parseApiToken } = await import('../sources/token.ts');
   const token = parseApiToken(options.apiToken ?? context.env.NEPTUNE_API_TOKEN).text;
   const dataPath = await makeFolder(options.dataPath);

@@ -20,32 +20,62 @@ export interface FloatSeriesAnswer {
 
 /**
  * Splits the stream into the messages of the single series and decodes each when it is complete, so that memory holds
- * one series' page and not the answer.
+ * one series' page and not the answer. The arrays of an answer's points are filled anew with the next one.
  * @throws ExporterError `bad_answer` if the stream ends inside a message
  */
 export async function* decodeFloatSeries(body: AsyncIterable<Uint8Array>): AsyncGenerator<FloatSeriesAnswer> {
-  for await (const message of topLevelMessages(body)) yield decodeSeries(message);
+  // Arrays of their own for each series would be garbage of the size of the whole export.
+  const room = new Room();
+  for await (const message of topLevelMessages(body)) yield decodeSeries(message, room);
 }
 
-/** The messages of field 1 of the outermost message, each whole. */
+/** A message that spans chunks, while it is put together. Its bytes are overwritten by the next one. */
+class Gathered {
+  #bytes = Buffer.allocUnsafeSlow(1 << 16);
+  #filled = 0;
+  /** Bytes still to come. */
+  missing = 0;
+  wanted = false;
+
+  begin(size: number, wanted: boolean, first: Buffer): void {
+    this.#filled = 0;
+    this.missing = size;
+    this.wanted = wanted;
+    this.add(first);
+  }
+
+  /** Takes what the message still lacks, and returns how much that was. */
+  add(chunk: Buffer): number {
+    const count = Math.min(this.missing, chunk.length);
+    const needed = this.#filled + count;
+    if (needed > this.#bytes.length) {
+      // By what came and not by what was announced, which may be anything.
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+      this.#bytes.copy(larger, 0, 0, this.#filled);
+      this.#bytes = larger;
+    }
+    chunk.copy(this.#bytes, this.#filled, 0, count);
+    this.#filled = needed;
+    this.missing -= count;
+    return count;
+  }
+
+  get message(): Buffer {
+    return this.#bytes.subarray(0, this.#filled);
+  }
+}
+
+/** The messages of field 1 of the outermost message, each whole, to be read before the next is asked for. */
 async function* topLevelMessages(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
-  // A message that spans chunks is gathered in a list: joining at each chunk would cost its square.
-  let gathered: Buffer[] = [];
-  let missing = 0;
+  const gathered = new Gathered();
   for await (const chunk of body) {
     let buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    if (missing > 0) {
-      if (buffer.length < missing) {
-        gathered.push(buffer);
-        missing -= buffer.length;
-        continue;
-      }
-      gathered.push(buffer.subarray(0, missing));
-      yield Buffer.concat(gathered);
-      buffer = buffer.subarray(missing);
-      gathered = [];
-      missing = 0;
+    if (gathered.missing > 0) {
+      const taken = gathered.add(buffer);
+      if (gathered.missing > 0) continue;
+      if (gathered.wanted) yield gathered.message;
+      buffer = buffer.subarray(taken);
     }
     if (rest.length > 0) buffer = Buffer.concat([rest, buffer]);
     let position = 0;
@@ -53,18 +83,18 @@ async function* topLevelMessages(body: AsyncIterable<Uint8Array>): AsyncGenerato
       const head = readHead(buffer, position);
       if (head === undefined) break;
       const end = head.start + head.length;
+      const wanted = head.field === 1 && head.wire === 2;
       if (end > buffer.length) {
-        gathered = [buffer.subarray(head.start)];
-        missing = end - buffer.length;
+        gathered.begin(head.length, wanted, buffer.subarray(head.start));
         position = buffer.length;
         break;
       }
-      if (head.field === 1 && head.wire === 2) yield buffer.subarray(head.start, end);
+      if (wanted) yield buffer.subarray(head.start, end);
       position = end;
     }
     rest = buffer.subarray(position);
   }
-  if (missing > 0 || rest.length > 0) throw truncated();
+  if (gathered.missing > 0 || rest.length > 0) throw truncated();
 }
 
 /** Tag and length at the beginning of a field; undefined if they aren't complete yet. */
@@ -92,16 +122,16 @@ function readHead(
   return undefined;
 }
 
-function decodeSeries(message: Buffer): FloatSeriesAnswer {
+function decodeSeries(message: Buffer, room: Room): FloatSeriesAnswer {
   try {
-    return decodeFields(message);
+    return decodeFields(message, room);
   } catch (error) {
     // DataView's word for a double that reaches beyond the message.
     throw error instanceof RangeError ? truncated() : error;
   }
 }
 
-function decodeFields(message: Buffer): FloatSeriesAnswer {
+function decodeFields(message: Buffer, room: Room): FloatSeriesAnswer {
   const reader = new ProtobufReader(message);
   let requestId = '';
   let values: [start: number, end: number] | undefined;
@@ -110,7 +140,7 @@ function decodeFields(message: Buffer): FloatSeriesAnswer {
     else if (field === 2) values = reader.span();
     else reader.skip();
   }
-  return { requestId, ...decodePoints(message, values?.[0] ?? 0, values?.[1] ?? 0) };
+  return { requestId, ...decodePoints(message, values?.[0] ?? 0, values?.[1] ?? 0, room) };
 }
 
 const TOTAL_TAG = 0x08; // field 1, varint
@@ -145,13 +175,29 @@ class PointColumns {
   }
 }
 
+/** The columns of one answer after the other. */
+class Room {
+  #columns = new PointColumns(1024);
+
+  /** Columns for at least so many points. What they held before is no longer needed. */
+  of(capacity: number): PointColumns {
+    if (this.#columns.values.length < capacity) this.#columns = new PointColumns(capacity);
+    return this.#columns;
+  }
+
+  /** The columns with twice the room. */
+  grow(): PointColumns {
+    this.#columns = this.#columns.grown(this.#columns.values.length * 2);
+    return this.#columns;
+  }
+}
+
 /**
  * ProtoFloatSeriesValuesDTO between two positions: 1 total_item_count, 2 values. One pass: the room is what points of the
  * usual size need. Those that leave out a zero are shorter, and few.
  */
-function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSeriesAnswer, 'requestId'> {
-  let columns = new PointColumns(Math.ceil((end - start) / (USUAL_POINT + 2)) + 2);
-  let { steps, timestamps, values, stepWords, timeWords } = columns;
+function decodePoints(buffer: Buffer, start: number, end: number, room: Room): Omit<FloatSeriesAnswer, 'requestId'> {
+  let { steps, timestamps, values, stepWords, timeWords } = room.of(Math.ceil((end - start) / (USUAL_POINT + 2)) + 2);
   let capacity = values.length;
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
   let lastStep = Number.NEGATIVE_INFINITY;
@@ -167,8 +213,7 @@ function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSer
       continue;
     }
     if (index === capacity) {
-      columns = columns.grown(capacity * 2);
-      ({ steps, timestamps, values, stepWords, timeWords } = columns);
+      ({ steps, timestamps, values, stepWords, timeWords } = room.grow());
       capacity = values.length;
     }
     let step = 0;
@@ -195,6 +240,8 @@ function decodePoints(buffer: Buffer, start: number, end: number): Omit<FloatSer
       }
       const stop = at + length;
       if (!(stop <= end)) throw truncated();
+      // A time of zero may be left out, and the room holds what was there before.
+      setInt64(timeWords, index, 0);
       while (at < stop) {
         const field = buffer[at++]!;
         if (field === 0x11) {

@@ -139,13 +139,32 @@ export async function inGroups<T>(
   { failed, settled }: { failed: Failed<T>; settled: (item: T) => Promise<void> },
 ): Promise<void> {
   const later: T[][] = [];
-  await forEachLimited(groups, atOnce, async (group) => {
-    const left = await skimming(group, task, failed);
+  // What is to be done with an item that is done, as bringing a run to the disk, holds no next request up.
+  const settling: Promise<void>[] = [];
+  let broken: { error: unknown } | undefined;
+  const settle = async (items: T[]): Promise<void> => {
+    try {
+      for (const item of items) await settled(item);
+    } catch (error) {
+      broken ??= { error };
+    }
+  };
+  const doGroup = async (group: T[], read: (group: T[]) => Promise<T[]>): Promise<void> => {
+    if (broken) throw broken.error;
+    const left = await read(group);
+    settling.push(settle(left.length === 0 ? group : group.filter((item) => !left.includes(item))));
     if (left.length > 0) later.push(left);
-    for (const item of group) if (!left.includes(item)) await settled(item);
-  });
-  await forEachLimited(later, atOnce, async (left) => {
-    await isolating(left, task, failed);
-    for (const item of left) await settled(item);
-  });
+  };
+  try {
+    await forEachLimited(groups, atOnce, (group) => doGroup(group, (all) => skimming(all, task, failed)));
+    await forEachLimited(later.splice(0), atOnce, (group) =>
+      doGroup(group, async (all) => {
+        await isolating(all, task, failed);
+        return [];
+      }),
+    );
+  } finally {
+    await Promise.all(settling);
+  }
+  if (broken) throw broken.error;
 }

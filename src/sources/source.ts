@@ -56,6 +56,7 @@ export interface DownloadedFile {
  * the source stops.
  */
 export interface RunSink {
+  /** The batch's arrays are filled anew once the promise has resolved: copy what is to be kept. */
   batch(run: RunRef, batch: ScalarBatch | FloatSeriesBatch | StringSeriesBatch | HistogramSeriesBatch): Promise<void>;
   /**
    * The file attributes of the run, all that the source knows of, before the first `file` call for it, so that their

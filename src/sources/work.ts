@@ -4,6 +4,7 @@ import { ExporterError, type Failure, failureOf } from '../model/errors.ts';
 import type { RunRef } from '../model/runs.ts';
 import type { Api } from './api.ts';
 import type { RunSink } from './source.ts';
+import type { Turns } from './turns.ts';
 
 export interface Work {
   api: Api;
@@ -13,6 +14,8 @@ export interface Work {
    * `counted`: the server's count of a series' points is that of the points that it will send.
    */
   floats: { path: string; parameters: Record<string, unknown>; options: Record<string, unknown>; counted?: true };
+  /** The order in which answers to that call are read, of all batches. */
+  turns: Turns;
   /** Runs that have a parent, or of which that isn't known: they may list series whose points are the parent's. */
   forks: Set<RunRef>;
   /** Requests that one reader keeps in flight. */

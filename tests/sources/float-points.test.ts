@@ -44,7 +44,8 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 
 async function decode(bytes: Uint8Array, size: number) {
   const answers = [];
-  for await (const answer of decodeFloatSeries(pieces(bytes, size))) answers.push(answer);
+  // The arrays are filled anew by the next answer.
+  for await (const answer of decodeFloatSeries(pieces(bytes, size))) answers.push(structuredClone(answer));
   return answers;
 }
 

@@ -1,5 +1,6 @@
 // Columns of one row group while it is filled: values without their nulls, and levels as runs.
 
+import { giveBuffer, takeBuffer } from './memory-pool.ts';
 import { RunList } from './runs.ts';
 import { LEAF, type Leaf, type LeafName } from './schema.ts';
 
@@ -62,6 +63,9 @@ export abstract class Column {
     if (this.pageEnds.at(-1)?.rows !== rows) this.#endPage(rows);
   }
 
+  /** Gives up the memory of the values. Nothing of the column may be read after this. */
+  release(): void {}
+
   #endPage(rows: number): void {
     this.#pageStart = this.rawBytes;
     this.pageEnds.push({ entries: this.definition.total, values: this.values, rows });
@@ -93,6 +97,11 @@ export class Int64Column extends Column {
   /** The values, without nulls. */
   get data(): BigInt64Array {
     return this.#data.subarray(0, this.values);
+  }
+
+  override release(): void {
+    giveBuffer(this.#data.buffer);
+    this.#data = new BigInt64Array(0);
   }
 
   #added(count: number): void {
@@ -134,6 +143,11 @@ export class DoubleColumn extends Column {
     return this.#data.subarray(0, this.values);
   }
 
+  override release(): void {
+    giveBuffer(this.#data.buffer);
+    this.#data = new Float64Array(0);
+  }
+
   #put(values: Float64Array): void {
     this.#data = withRoom(this.#data, this.values, values.length);
     this.#data.set(values, this.values);
@@ -162,7 +176,7 @@ export class TextColumn extends Column {
   /** Index into the dictionary, by value. */
   indices = new RunList();
   /** All values in plain encoding (length in four bytes, then UTF-8), in place of the dictionary. */
-  plain: Uint8Array | undefined;
+  plain: Uint8Array<ArrayBuffer> | undefined;
   #plainUsed = 0;
   readonly #known = new Map<string, number>();
   readonly #freeText: boolean;
@@ -188,6 +202,11 @@ export class TextColumn extends Column {
   appendList(list: readonly string[]): void {
     for (const value of list) this.#add(value, 1);
     this.list(list.length);
+  }
+
+  override release(): void {
+    if (this.plain) giveBuffer(this.plain.buffer);
+    this.plain = undefined;
   }
 
   #add(value: string, count: number): void {
@@ -232,12 +251,15 @@ export class TextColumn extends Column {
   }
 }
 
-/** The array, or a larger copy, so that `count` more entries fit behind the used ones. */
-function withRoom<T extends Uint8Array | Float64Array | BigInt64Array>(array: T, used: number, count: number): T {
+type Values = Uint8Array<ArrayBuffer> | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
+
+/** The array, or a larger copy, so that `count` more entries fit behind the used ones. The array itself is no longer to be used. */
+function withRoom<T extends Values>(array: T, used: number, count: number): T {
   if (used + count <= array.length) return array;
-  const bytes = new Uint8Array(Math.max(array.length * 2, used + count) * array.BYTES_PER_ELEMENT);
-  bytes.set(new Uint8Array(array.buffer, array.byteOffset, used * array.BYTES_PER_ELEMENT));
-  return new (array.constructor as new (buffer: ArrayBuffer) => T)(bytes.buffer);
+  const buffer = takeBuffer(Math.max(array.length * 2, used + count) * array.BYTES_PER_ELEMENT);
+  new Uint8Array(buffer).set(new Uint8Array(array.buffer, 0, used * array.BYTES_PER_ELEMENT));
+  giveBuffer(array.buffer);
+  return new (array.constructor as new (buffer: ArrayBuffer) => T)(buffer);
 }
 
 /** Stretches of entries that are all there or all null. */

@@ -4,13 +4,14 @@ import type { ColumnMetaData, Encoding } from 'hyparquet';
 import type { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { ByteWriter as Bytes } from 'hyparquet-writer/src/bytewriter.js';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
-import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
 
 import { int64At, words } from '../../model/int64.ts';
 import { BoolColumn, type Column, DoubleColumn, Int64Column, type PageEnd, TextColumn } from './columns.ts';
 import { DELTA_LIMIT, encodeDelta } from './delta.ts';
 import { doubleDictionary } from './double-dictionary.ts';
 import { bitWidth, HybridEncoder, type RunList } from './runs.ts';
+import { Scratch } from './scratch.ts';
+import { snappyCompress } from './snappy.ts';
 
 /** Statistics are for skipping; values longer than this aren't worth their place in the footer. */
 const MAX_STATISTIC_BYTES = 1024;
@@ -26,7 +27,11 @@ const WITH_BOUNDS: ReadonlySet<string> = new Set([
   'timestamp',
 ]);
 
-/** How the values of a column are written: the dictionary page, if there is one, and each page's bytes. */
+/** Levels and values of the page at hand. */
+const levelScratch = new Scratch();
+const pageScratch = new Scratch();
+
+/** How the values of a column are written: the dictionary page, if there is one, and each page's bytes, read before the next page's. */
 interface Values {
   encoding: Encoding;
   dictionary?: { count: number; bytes: Uint8Array };
@@ -55,7 +60,7 @@ export function encodeColumn(out: ByteWriter, base: number, column: Column): Col
   let from: PageEnd = { entries: 0, values: 0, rows: 0 };
   for (const end of column.pageEnds) {
     const entries = end.entries - from.entries;
-    const levels = new Bytes();
+    const levels = levelScratch.take();
     if (maxRepetition) writeLevels(levels, takeRepetition, entries, 1);
     const repetitionBytes = levels.offset;
     writeLevels(levels, takeDefinition, entries, bitWidth(maxDefinition));
@@ -114,7 +119,7 @@ function int64Values(column: Int64Column): Values {
     return {
       encoding: 'DELTA_BINARY_PACKED',
       page: (start, end) => {
-        const out = new Bytes(4096);
+        const out = pageScratch.take();
         encodeDelta(out, view, start, end - start);
         return out.getBytes();
       },
@@ -204,7 +209,7 @@ function plainText(values: Uint8Array[]): Uint8Array {
 
 /** A page of dictionary indices: their width, then hybrid runs. */
 function indexPage(distinct: number, write: (encoder: HybridEncoder) => void): Uint8Array {
-  const out = new Bytes(4096);
+  const out = pageScratch.take();
   const width = bitWidth(distinct - 1);
   out.appendUint8(width);
   const encoder = new HybridEncoder(out, width);

@@ -8,6 +8,7 @@ import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
 
 import { encodeColumn } from './encode.ts';
+import { giveBuffer, takeBuffer } from './memory-pool.ts';
 import type { RowGroup } from './row-group.ts';
 import { ARROW_SCHEMA, SCHEMA } from './schema.ts';
 
@@ -19,6 +20,8 @@ export const PROJECT_ID_KEY = 'neptune_exporter.project_id';
 export const RUN_ID_KEY = 'neptune_exporter.run_id';
 /** Footer key of the export that wrote the file: parts of two exports of a run are told apart by it. */
 export const EXPORT_ID_KEY = 'neptune_exporter.export_id';
+/** Room for the headers of a row group's pages. */
+const HEADER_BYTES = 1 << 14;
 /** Statistics are bounded where they are made, so the library's own cut never applies. */
 const NO_CUT = 1 << 20;
 
@@ -54,9 +57,11 @@ export class ParquetFileWriter {
     return this.#bytes;
   }
 
-  /** Encodes and writes a row group of at least one row. */
+  /** Encodes and writes a row group of at least one row, which is of no use after that. */
   async writeRowGroup(group: RowGroup): Promise<void> {
-    const out = new ByteWriter(1 << 16);
+    const out = new ByteWriter(0);
+    out.buffer = takeBuffer(group.rawBytes + HEADER_BYTES);
+    out.view = new DataView(out.buffer);
     const start = this.#bytes;
     const columns = group.complete().map((column) => encodeColumn(out, start, column));
     this.#rowGroups.push({
@@ -70,7 +75,9 @@ export class ParquetFileWriter {
       total_compressed_size: BigInt(out.offset),
     });
     this.#rows += group.rows;
+    group.release();
     await this.#write(out.getBytes());
+    giveBuffer(out.buffer);
   }
 
   /** Writes the footer, brings everything to the disk and closes the file. */

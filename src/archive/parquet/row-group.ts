@@ -92,6 +92,11 @@ export class RowGroup {
     return this.#all.toSorted((left, right) => LEAVES.indexOf(left.leaf.name) - LEAVES.indexOf(right.leaf.name));
   }
 
+  /** Gives up the memory of the columns, once they are encoded. */
+  release(): void {
+    for (const column of this.#all) column.release();
+  }
+
   #addSlice(batch: Batch, start: number): number {
     if (batch.kind === 'scalars') return this.#addScalars(batch, start);
     if (batch.kind === 'files') return this.#addFiles(batch, start);

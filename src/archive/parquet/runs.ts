@@ -66,7 +66,7 @@ const PACKED_LIMIT = 504;
 export class HybridEncoder {
   readonly #out: ByteWriter;
   readonly #width: number;
-  readonly #pending = new Int32Array(PACKED_LIMIT);
+  #pending: Int32Array | undefined;
   #pendingCount = 0;
 
   constructor(out: ByteWriter, width: number) {
@@ -83,6 +83,8 @@ export class HybridEncoder {
         for (let bit = 0; bit < this.#width; bit += 8) this.#out.appendUint8((value >>> bit) & 0xff);
         return;
       }
+      // Most columns of a row group hold one value, or none, and never need it.
+      this.#pending ??= new Int32Array(PACKED_LIMIT);
       this.#pending[this.#pendingCount++] = value;
       if (this.#pendingCount === PACKED_LIMIT) this.#flush();
     }
@@ -93,7 +95,7 @@ export class HybridEncoder {
   }
 
   #flush(): void {
-    if (this.#pendingCount === 0) return;
+    if (this.#pendingCount === 0 || !this.#pending) return;
     const groups = Math.ceil(this.#pendingCount / 8);
     this.#pending.fill(0, this.#pendingCount, groups * 8);
     this.#out.appendVarInt((groups << 1) | 1);

@@ -7,6 +7,7 @@ import { Api } from '../api.ts';
 import { Authenticator } from '../auth.ts';
 import { asObject, asText, parseJson } from '../json.ts';
 import type { ApiToken } from '../token.ts';
+import { Turns } from '../turns.ts';
 import { parseLooseJson } from './loose-json.ts';
 import { PageSize } from './page-size.ts';
 import { type Arguments, Operations, type PreparedRequest } from './swagger.ts';
@@ -53,6 +54,8 @@ export class Connection {
   readonly floatPages = new PageSize(10_000, 1000);
   /** Of a string series, whose values may be long. */
   readonly stringPages = new PageSize(2000, 1000);
+  /** The order in which answers with many series are read. */
+  readonly turns = new Turns();
   /** Whether many float series can be asked for at once; undefined until it was tried. */
   bulk: Promise<boolean> | undefined;
   readonly #settings: Settings;

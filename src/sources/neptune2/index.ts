@@ -86,6 +86,7 @@ function workOf(connection: Connection, sink: RunSink, signal: AbortSignal, conc
     concurrency,
     forks: new Set(),
     floats: bulkCall(connection),
+    turns: connection.turns,
   };
 }
 

@@ -11,6 +11,7 @@ import { allOf } from '../isolating.ts';
 import type { RunSink, Source } from '../source.ts';
 import type { SourceOptions } from '../source-options.ts';
 import { parseApiToken } from '../token.ts';
+import { Turns } from '../turns.ts';
 import { handOver, type SeriesRef, SinkError, type Work } from '../work.ts';
 import { type Found, readAttributes } from './attributes.ts';
 import { readFiles } from './files.ts';
@@ -43,6 +44,7 @@ export function createNeptune3Source(options: Neptune3Options): Source {
     neptune: 'Neptune 3',
     logger: options.logger ?? silentLogger,
   });
+  const turns = new Turns();
   let listed: string | undefined;
   api.checkToken = async (bearer) => listed !== undefined && takesToken(api, listed, bearer);
   return {
@@ -62,6 +64,7 @@ export function createNeptune3Source(options: Neptune3Options): Source {
           sink,
           signal,
           floats: floatCall(selection),
+          turns,
           forks: new Set(),
           concurrency: options.concurrency,
         },

@@ -1,0 +1,28 @@
+// Large buffers that are used again: fresh ones for each row group would be garbage of several times an export's size.
+
+/** Smaller buffers are cheap to make. */
+const LEAST = 1 << 15;
+/** What may wait here for its next use. */
+const MOST_SPARE = 8 << 20;
+
+const spare = new Map<number, ArrayBuffer[]>();
+let spareBytes = 0;
+
+/** A buffer of at least so many bytes. What is in it is left over from its last use. */
+export function takeBuffer(bytes: number): ArrayBuffer {
+  const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 1)));
+  const buffer = spare.get(size)?.pop();
+  if (!buffer) return new ArrayBuffer(size);
+  spareBytes -= size;
+  return buffer;
+}
+
+/** Gives a buffer back for another use: nobody may read it any more. */
+export function giveBuffer(buffer: ArrayBuffer): void {
+  const size = buffer.byteLength;
+  if (size < LEAST || size & (size - 1) || spareBytes + size > MOST_SPARE) return;
+  const same = spare.get(size);
+  if (same) same.push(buffer);
+  else spare.set(size, [buffer]);
+  spareBytes += size;
+}
