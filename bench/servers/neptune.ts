@@ -64,7 +64,13 @@ function startNeptune2({
       ]),
     })),
   };
-  const options = { data: { projects: [project] }, faults: latency(latencyMs), maxSeriesPage: page, bulk };
+  const options = {
+    data: { projects: [project] },
+    faults: latency(latencyMs),
+    maxSeriesPage: page,
+    bulk,
+    keepPages: true,
+  };
   return startNeptune2DemoServer(options) as Promise<DemoServer<unknown>>;
 }
 

@@ -10,6 +10,7 @@ import type { CliContext } from './context.ts';
 import { createErrorReport } from './error-report.ts';
 import type { ExportReport, JobReport, ModelsReport } from './export-report.ts';
 import { plural } from './format.ts';
+import { collectEarly } from './heap.ts';
 import type { Log } from './logging.ts';
 import type { Exporter } from './neptune.ts';
 import { withProgress } from './progress.ts';
@@ -65,6 +66,7 @@ async function runJob<T>(
 ): Promise<{ result: T; report: JobReport }> {
   const { terminal, redactor } = context;
   const { exporter, token, insecure, filter, selection, dataPath, filesPath, concurrency, retrySeconds } = job;
+  if (exporter === 'neptune2') collectEarly();
   const errors = createErrorReport(job.errorReportFile, redactor.redact);
   const source = createSource(exporter, {
     token,

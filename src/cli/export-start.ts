@@ -4,8 +4,8 @@ import type { CliContext } from './context.ts';
 import type { ExportJob, Surroundings } from './export-job.ts';
 import type { BaseExportOptions } from './export-options.ts';
 import { makeFolder } from './folders.ts';
+import { keepYoungSpaceSmall } from './heap.ts';
 import type { Access } from './neptune.ts';
-import { keepYoungSpaceSmall } from './young-space.ts';
 
 /** Set and not empty: the certificate of the Neptune server is not checked, as in the official client. */
 const SELF_SIGNED = 'NEPTUNE_ALLOW_SELF_SIGNED_CERTIFICATE';

@@ -1,6 +1,7 @@
 // Calls of a Neptune API: bearer token, repetition after a refused token, errors in words.
 
 import { ConsumerError, type HttpClient, type HttpResponse, type StreamingResponse } from '../http/client.ts';
+import { decodeGathered } from '../http/gathered-body.ts';
 import { ExporterError } from '../model/errors.ts';
 import { type Logger, silentLogger } from '../model/logger.ts';
 import type { Authenticator } from './auth.ts';
@@ -80,18 +81,14 @@ export class Api {
     return this.#auth.bearer(refused);
   }
 
-  /** The whole body of a successful answer, read by `decode`; a decoder's `bad_answer` leads to another try. */
+  /**
+   * The whole body of a successful answer, read by `decode`, which must not keep its bytes: they are overwritten after
+   * it. A decoder's `bad_answer` leads to another try.
+   */
   async call<T>(call: ApiCall, decode: (body: Buffer) => T): Promise<T> {
-    return this.stream(call, async (response) => {
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      for await (const chunk of response.body) {
-        bytes += chunk.length;
-        if (bytes > (call.maxBytes ?? Number.POSITIVE_INFINITY)) throw new ConsumerError(new AnswerTooLarge(call.path));
-        chunks.push(chunk);
-      }
-      return decode(Buffer.concat(chunks));
-    });
+    const maxBytes = call.maxBytes ?? Number.POSITIVE_INFINITY;
+    const tooLarge = () => new ConsumerError(new AnswerTooLarge(call.path));
+    return this.stream(call, ({ body }) => decodeGathered(body, decode, { maxBytes, tooLarge }));
   }
 
   async json(call: ApiCall): Promise<Record<string, unknown>> {

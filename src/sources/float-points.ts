@@ -1,8 +1,8 @@
 // The hot path: the answer of series/float, read series by series from the stream straight into typed arrays.
 
 import type { FloatSeriesBatch } from '../model/batches.ts';
-import { setInt64, setInt64Words, words } from '../model/int64.ts';
-import { MICRO, microOfStep } from '../model/steps.ts';
+import { setInt64, setInt64Words } from '../model/int64.ts';
+import { PointColumns, storeStep } from './point-columns.ts';
 import { ProtobufReader, truncated } from './protobuf.ts';
 
 /** Points of one series in one answer. */
@@ -149,45 +149,20 @@ const POINT_TAG = 0x12; // field 2, bytes
 /** Bytes of the usual point: a time of this age in six bytes, step, value, and their tags. */
 const USUAL_POINT = 25;
 
-/** The columns while they are filled. */
-class PointColumns {
-  steps: BigInt64Array;
-  timestamps: BigInt64Array;
-  values: Float64Array;
-  stepWords: Int32Array;
-  timeWords: Int32Array;
-
-  constructor(capacity: number) {
-    this.steps = new BigInt64Array(capacity);
-    this.timestamps = new BigInt64Array(capacity);
-    this.values = new Float64Array(capacity);
-    this.stepWords = words(this.steps);
-    this.timeWords = words(this.timestamps);
-  }
-
-  /** The same with more room. */
-  grown(capacity: number): PointColumns {
-    const larger = new PointColumns(capacity);
-    larger.steps.set(this.steps);
-    larger.timestamps.set(this.timestamps);
-    larger.values.set(this.values);
-    return larger;
-  }
-}
-
 /** The columns of one answer after the other. */
 class Room {
   #columns = new PointColumns(1024);
 
   /** Columns for at least so many points. What they held before is no longer needed. */
   of(capacity: number): PointColumns {
-    if (this.#columns.values.length < capacity) this.#columns = new PointColumns(capacity);
+    if (this.#columns.capacity < capacity)
+      this.#columns = new PointColumns(Math.max(capacity, this.#columns.capacity * 2));
     return this.#columns;
   }
 
   /** The columns with twice the room. */
   grow(): PointColumns {
-    this.#columns = this.#columns.grown(this.#columns.values.length * 2);
+    this.#columns = this.#columns.grown();
     return this.#columns;
   }
 }
@@ -258,10 +233,7 @@ function decodePoints(buffer: Buffer, start: number, end: number, room: Room): O
       }
       if (at !== stop) throw truncated();
     }
-    const whole = step * MICRO;
-    // Whole steps in the safe range are the rule; the rest goes the exact way.
-    if (Math.floor(step) === step && whole <= Number.MAX_SAFE_INTEGER && whole >= 0) setInt64(stepWords, index, whole);
-    else storeStep(steps, stepWords, index, step);
+    storeStep(steps, stepWords, index, step);
     values[index] = value;
     if (step < lastStep) ordered = false;
     if (index === 0) firstStep = step;
@@ -288,12 +260,6 @@ function isUsual(buffer: Buffer, at: number, end: number): boolean {
     buffer[at + 8] === 0x11 &&
     buffer[at + 17] === 0x19
   );
-}
-
-function storeStep(steps: BigInt64Array, view: Int32Array, index: number, step: number): void {
-  const micro = microOfStep(step);
-  if (typeof micro === 'bigint') steps[index] = micro;
-  else setInt64(view, index, micro);
 }
 
 /** int64 varint: six bytes for today's times; negative ones take ten and go by bigint. */

@@ -6,7 +6,7 @@ import type { RunWriter } from '../archive/writer.ts';
  * Raw bytes; encoding takes about twice as much again of what is just written. What waits here is what the peak grows by with
  * the amount of an export, so it is small: runs that are read side by side have row groups of about 2 MiB then.
  */
-const MAX_BUFFERED = 8 << 20;
+const MAX_BUFFERED = 4 << 20;
 
 /** The open writers of one export. */
 export class WriteBudget {

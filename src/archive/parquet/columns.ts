@@ -1,6 +1,6 @@
 // Columns of one row group while it is filled: values without their nulls, and levels as runs.
 
-import { giveBuffer, takeBuffer } from './memory-pool.ts';
+import { giveBuffer, takeBuffer } from '../../model/memory-pool.ts';
 import { RunList } from './runs.ts';
 import { LEAF, type Leaf, type LeafName } from './schema.ts';
 

@@ -1,7 +1,6 @@
 // `load`: from an archive on disk into a target such as MLflow.
 
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { Command, Option } from 'commander';
 import { ExporterError } from '../../model/errors.ts';
 import type { TargetName } from '../../targets/registry.ts';
@@ -9,6 +8,7 @@ import type { CollisionPolicy } from '../../targets/step-collisions.ts';
 import type { Bind, CliContext } from '../context.ts';
 import { createErrorReport } from '../error-report.ts';
 import { EXIT } from '../errors.ts';
+import { keepYoungSpaceSmall } from '../heap.ts';
 import { type LoadReport, loadLines } from '../load-report.ts';
 import * as shared from '../options.ts';
 import { withProgress } from '../progress.ts';
@@ -91,8 +91,7 @@ export function loadCommand(bind: Bind): Command {
 }
 
 async function runLoad(options: LoadOptions, context: CliContext): Promise<number> {
-  // What a load makes is soon of no use, yet V8 lets the room for new things grow to 128 MiB in a long one.
-  setFlagsFromString('--semi-space-growth-factor=1');
+  keepYoungSpaceSmall();
   const { terminal, redactor, env } = context;
   const { findArchive, openArchive } = await import('../../archive/reader.ts');
   const dataPath = resolve(options.dataPath);

@@ -62,6 +62,8 @@ export interface Site {
   /** Downloads know Range. */
   ranges: boolean;
   bareNonFinite: boolean;
+  /** Pages that are kept, by series and range; absent: each is made anew. */
+  pages?: Map<object, Map<string, Answer>>;
   /** Path of an operation, by its id. */
   pathOf(id: string): string;
 }

@@ -46,12 +46,19 @@ function pageAnswer<T>(series: Series<T>, args: Arguments, site: Site, valueText
   const limit = limitOf(args, site);
   const first = firstOf(series, args);
   const end = Math.min(series.length, first + limit);
+  const made = site.pages?.get(series)?.get(`${first}-${end}`);
+  if (made) return made;
   let text = `{"totalItemCount":${series.length},"values":[`;
   for (let index = first; index < end; index++) {
     if (index > first) text += ',';
     text += `{"timestampMillis":${series.timestamp(index)},"step":${doubleJson(series.step(index), false)},"value":${valueText(index)}}`;
   }
-  return jsonText(`${text}]}`);
+  const answer = jsonText(`${text}]}`);
+  if (site.pages) {
+    if (!site.pages.has(series)) site.pages.set(series, new Map());
+    site.pages.get(series)!.set(`${first}-${end}`, answer);
+  }
+  return answer;
 }
 
 function limitOf(args: Arguments, site: Site): number {

@@ -43,6 +43,8 @@ export interface Neptune2ServerOptions extends HttpOptions {
   prepareDelay?: number;
   /** Downloads know Range. @default false */
   ranges?: boolean;
+  /** Pages of series are made once and kept, so that it isn't the server that is measured. @default false */
+  keepPages?: boolean;
 }
 
 /** Starts a server; it answers when this returns. @throws Error of node:net, e.g. if the port is taken */
@@ -95,6 +97,7 @@ class Neptune2 implements Service<DataSet2> {
         tableColumns: options.tableColumns ?? 10_000,
       },
       ranges: options.ranges ?? false,
+      ...(options.keepPages ? { pages: new Map() } : {}),
       pathOf: (id) => this.#operations.find((one) => one.id === id)?.path ?? '',
     };
   }

@@ -6,6 +6,7 @@ import type { Logger } from '../../model/logger.ts';
 import { Api } from '../api.ts';
 import { Authenticator } from '../auth.ts';
 import { asObject, asText, parseJson } from '../json.ts';
+import { SpareColumns } from '../point-columns.ts';
 import type { ApiToken } from '../token.ts';
 import { Turns } from '../turns.ts';
 import { parseLooseJson } from './loose-json.ts';
@@ -32,6 +33,8 @@ interface Settings {
 export interface CallOptions<T> {
   /** Sent as JSON. */
   body?: unknown;
+  /** Makes of the body what is wanted, in place of `read`. */
+  decode?: (body: Buffer) => T;
   /** Makes of the JSON what is wanted; a `bad_answer` that it throws leads to another try. @default the JSON itself */
   read?: (answer: unknown) => T;
   /** Milliseconds for all tries, where it differs from the client's. */
@@ -54,6 +57,8 @@ export class Connection {
   readonly floatPages = new PageSize(10_000, 1000);
   /** Of a string series, whose values may be long. */
   readonly stringPages = new PageSize(2000, 1000);
+  /** What pages of float points are read into; some series are read side by side. */
+  readonly spareColumns = new SpareColumns(8);
   /** The order in which answers with many series are read. */
   readonly turns = new Turns();
   /** Whether many float series can be asked for at once; undefined until it was tried. */
@@ -82,6 +87,7 @@ export class Connection {
    */
   async call<T = unknown>(id: string, values: Arguments, options: CallOptions<T> = {}): Promise<T> {
     const { body, signal, headers, budgetMs, read = (answer: unknown) => answer as T } = options;
+    const { decode = (answer: Buffer) => read(parseLooseJson(answer)) } = options;
     const { method, url, headers: own } = this.prepare(id, values);
     return this.api.call(
       {
@@ -92,7 +98,7 @@ export class Connection {
         ...(signal ? { signal } : {}),
         ...(budgetMs === undefined ? {} : { budgetMs }),
       },
-      (answer) => read(parseLooseJson(answer)),
+      decode,
     );
   }
 

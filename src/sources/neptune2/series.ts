@@ -7,7 +7,8 @@ import { microOfStep } from '../../model/steps.ts';
 import { asArray, asObject } from '../json.ts';
 import { failureOfSeries, handOver, holder, isFatal, type SeriesRef } from '../work.ts';
 import type { Connection } from './connection.ts';
-import { countOf, looseFloat, looseInt } from './loose-json.ts';
+import { readFloatPage } from './json-points.ts';
+import { countOf, looseFloat, looseInt, parseLooseJson } from './loose-json.ts';
 import type { Work2 } from './work.ts';
 
 /** Bytes of a single value that newer servers are asked for; their own choice is 1000. */
@@ -43,19 +44,36 @@ export async function readSeries(work: Work2, series: SeriesRef): Promise<void> 
 async function readPages(work: Work2, series: SeriesRef): Promise<void> {
   const position: Position = { received: 0, total: undefined, lastStep: Number.NEGATIVE_INFINITY, page: undefined };
   for (let idle = 0; idle <= MAX_IDLE; ) {
-    const { points, total } = await readPage(work, series, position);
+    const page = await readPage(work, series, position);
+    const { length, total, lastStep } = page;
     if (total !== undefined) position.total = Math.max(position.total ?? 0, total);
-    refuseRepetition(points, position, series);
-    if (points.length > 0) {
-      await handOver(work.sink.batch(series.run, batchOf(series, points)));
-      position.received += points.length;
-      position.lastStep = points.findLast(({ step }) => step !== undefined)?.step ?? position.lastStep;
+    refuseRepetition(page, position, series);
+    if (length > 0) {
+      await handOver(work.sink.batch(series.run, page.batch()));
+      page.release?.();
+      position.received += length;
+      position.lastStep = lastStep ?? position.lastStep;
     }
-    if (isWhole(series, position, points.length)) return;
+    if (isWhole(series, position, length)) return;
     // Nothing, though there should be more, is an answer that broke.
-    idle = points.length > 0 ? 0 : idle + 1;
+    idle = length > 0 ? 0 : idle + 1;
   }
   throw new ExporterError('bad_answer', missingText(series, position));
+}
+
+/** What an answer brought. */
+interface Page {
+  length: number;
+  total: number | undefined;
+  /** Step of the first point, and of the last one that has a step. */
+  firstStep: number | undefined;
+  lastStep: number | undefined;
+  /** What tells it from another page of the series. */
+  mark: string;
+  /** @throws ExporterError `bad_answer` for what is no value of the series */
+  batch: () => FloatSeriesBatch | StringSeriesBatch;
+  /** To be called once the batch has been read. */
+  release?: () => void;
 }
 
 /** Both must be reached: the server's count, which may be that of a page, and the last step that it lists. */
@@ -83,38 +101,58 @@ interface Point {
 }
 
 /** @throws ExporterError `bad_answer` if the server sends a page again, which would go on for ever */
-function refuseRepetition(points: Point[], position: Position, { path }: SeriesRef): void {
-  const [first] = points;
-  const last = points.at(-1);
-  if (!first || !last) return;
-  const page = JSON.stringify([points.length, first.step, first.timestamp, last.step, last.timestamp, last.value]);
-  const again = page === position.page || (first.step !== undefined && first.step < position.lastStep);
+function refuseRepetition({ length, firstStep, mark }: Page, position: Position, { path }: SeriesRef): void {
+  if (length === 0) return;
+  const again = mark === position.page || (firstStep !== undefined && firstStep < position.lastStep);
   if (again) throw new ExporterError('bad_answer', `The server sends the same points of ${path} again and again.`);
-  position.page = page;
+  position.page = mark;
 }
 
-function readPage(
-  work: Work2,
-  series: SeriesRef,
-  position: Position,
-): Promise<{ points: Point[]; total: number | undefined }> {
+function readPage(work: Work2, series: SeriesRef, position: Position): Promise<Page> {
   const { connection, signal } = work;
   const operation = OPERATIONS[series.type as keyof typeof OPERATIONS];
-  const read = (answer: unknown) => {
-    const { values, totalItemCount } = asObject(answer);
-    return {
-      points: asArray(values ?? [], 'values').map((value) => pointOf(value, series)),
-      total: countOf(totalItemCount),
-    };
-  };
   const pages = series.type === 'float_series' ? connection.floatPages : connection.stringPages;
   return pages.use((limit, budgetMs) =>
     connection.call(operation, argumentsOf(connection, operation, series, position, limit), {
       signal,
-      read,
+      decode: (body) =>
+        (series.type === 'float_series' && usualPage(connection, series, body)) || anyPage(series, body),
       ...(budgetMs === undefined ? {} : { budgetMs }),
     }),
   );
+}
+
+/** A page of floats that holds nothing odd. */
+function usualPage({ spareColumns }: Connection, { path }: SeriesRef, body: Buffer): Page | undefined {
+  const page = readFloatPage(body, spareColumns);
+  if (!page) return undefined;
+  const { columns, length, total, firstStep, lastStep } = page;
+  const { steps, timestamps, values } = columns;
+  return {
+    ...{ length, total, firstStep, lastStep },
+    mark: markOf(length, firstStep, timestamps[0], lastStep, timestamps[length - 1], values[length - 1]),
+    batch: () => ({ kind: 'float_series', path, length, steps, timestamps, values }),
+    release: () => spareColumns.give(columns),
+  };
+}
+
+function anyPage(series: SeriesRef, body: Buffer): Page {
+  const { values, totalItemCount } = asObject(parseLooseJson(body));
+  const points = asArray(values ?? [], 'values').map((value) => pointOf(value, series));
+  const [first] = points;
+  const last = points.at(-1);
+  return {
+    length: points.length,
+    total: countOf(totalItemCount),
+    firstStep: first?.step,
+    lastStep: points.findLast(({ step }) => step !== undefined)?.step,
+    mark: markOf(points.length, first?.step, first?.timestamp, last?.step, last?.timestamp, last?.value),
+    batch: () => batchOf(series, points),
+  };
+}
+
+function markOf(...parts: unknown[]): string {
+  return JSON.stringify(parts.map(String));
 }
 
 function argumentsOf(

@@ -3,7 +3,7 @@
 /** Smaller buffers are cheap to make. */
 const LEAST = 1 << 15;
 /** What may wait here for its next use. */
-const MOST_SPARE = 8 << 20;
+const MOST_SPARE = 4 << 20;
 
 const spare = new Map<number, ArrayBuffer[]>();
 let spareBytes = 0;
