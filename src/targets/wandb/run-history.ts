@@ -27,6 +27,8 @@ import { SERIES_HEAD, writeFloats, writeHistograms, writeRecords } from './whole
 
 const SERIES_FILE = 'series.csv.gz';
 const HISTOGRAMS_FILE = 'histograms.jsonl.gz';
+/** Rows of a file that are made at once: a few hundred KiB. */
+const ROWS_AT_ONCE = 2048;
 /** Has steps and times of all files. */
 const IMAGE_FILE = 'file_series.csv.gz has it';
 
@@ -248,8 +250,8 @@ export class RunHistory {
         if (!altered.has(series)) continue;
         const { path } = this.series[series]!.entry;
         for (const piece of pieces) {
-          for (let from = 0; from < piece.count; from += RECORDS_AT_ONCE) {
-            records.length = Math.min(RECORDS_AT_ONCE, piece.count - from);
+          for (let from = 0; from < piece.count; from += ROWS_AT_ONCE) {
+            records.length = Math.min(ROWS_AT_ONCE, piece.count - from);
             reader.read(records, piece, from, records.length);
             await writeRecords(file, path, records);
           }

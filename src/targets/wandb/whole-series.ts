@@ -2,8 +2,9 @@
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import type { TransformOptions } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { createGzip, type ZlibOptions } from 'node:zlib';
 import type {
   FileSeriesBatch,
   FloatSeriesBatch,
@@ -11,18 +12,21 @@ import type {
   StringSeriesBatch,
 } from '../../model/batches.ts';
 import { onDisk } from '../../model/disk-error.ts';
+import { giveBuffer, takeBuffer } from '../../model/memory-pool.ts';
 import { histogramsJson, seriesCsv, seriesJsonl } from '../series-files.ts';
 import { decimalStepText } from '../steps.ts';
-import { pythonFloat, timeText } from '../values.ts';
-import { ABSENT, type Records } from './point-spool.ts';
+import { timeText } from '../values.ts';
+import { putRows, rowsRoom } from './csv-rows.ts';
+import type { Records } from './point-spool.ts';
 
 const CHUNK = 64 * 1024;
+const GZIP: ZlibOptions & TransformOptions = { level: 1, writableHighWaterMark: 1 << 20 };
 
 /** A compressed text file that grows. */
 export class GzipText {
   readonly file: string;
-  // Fast: what is kept here is seldom looked at.
-  readonly #gzip = createGzip({ level: 1 });
+  // Fast: what is kept here is seldom looked at. The next piece is made while one is compressed.
+  readonly #gzip = createGzip(GZIP);
   readonly #done: Promise<void>;
   #text: string;
 
@@ -40,6 +44,12 @@ export class GzipText {
     if (this.#text.length > CHUNK) await this.#flush();
   }
 
+  /** @param taken told when the bytes are no longer read */
+  async writeBytes(bytes: Uint8Array, taken: () => void): Promise<void> {
+    if (this.#text !== '') await this.#flush();
+    await this.#write(bytes, taken);
+  }
+
   async end(): Promise<void> {
     await this.#flush();
     this.#gzip.end();
@@ -49,8 +59,12 @@ export class GzipText {
   async #flush(): Promise<void> {
     const chunk = Buffer.from(this.#text, 'utf8');
     this.#text = '';
+    await this.#write(chunk);
+  }
+
+  async #write(chunk: Uint8Array, taken: () => void = () => {}): Promise<void> {
     if (this.#gzip.destroyed) await onDisk(() => this.#done);
-    if (!this.#gzip.write(chunk)) await Promise.race([once(this.#gzip, 'drain'), onDisk(() => this.#done)]);
+    if (!this.#gzip.write(chunk, taken)) await Promise.race([once(this.#gzip, 'drain'), onDisk(() => this.#done)]);
   }
 }
 
@@ -70,17 +84,10 @@ export async function writeFloats(file: GzipText, batch: FloatSeriesBatch): Prom
 
 /** The same, of points that were spooled. */
 export async function writeRecords(file: GzipText, path: string, records: Records): Promise<void> {
-  const attribute = csvField(path);
-  const column = new BigInt64Array(records.words.buffer, 0, records.length * 3);
-  let text = '';
-  for (let i = 0; i < records.length; i++) {
-    const step = column[i * 3]!;
-    const time = column[i * 3 + 1]!;
-    const value = records.values[i * 3 + 2]!;
-    const stepText = step === ABSENT ? '' : decimalStepText(step);
-    text += `${attribute},${stepText},${time === ABSENT ? '' : timeField(time)},${floatField(value)}\n`;
-  }
-  await file.write(text);
+  const attribute = Buffer.from(csvField(path), 'utf8');
+  const buffer = takeBuffer(rowsRoom(attribute, records));
+  const length = putRows(Buffer.from(buffer), attribute, records);
+  await file.writeBytes(Buffer.from(buffer, 0, length), () => giveBuffer(buffer));
 }
 
 /** Histograms with Neptune's own steps, a JSON object a line. */
@@ -108,8 +115,4 @@ export async function writeFileSeries(file: GzipText, batch: FileSeriesBatch): P
 
 function timeField(ms: bigint): string {
   return timeText(ms, 'T') ?? `${ms} ms`;
-}
-
-function floatField(value: number): string {
-  return Number.isFinite(value) ? pythonFloat(value) : String(value);
 }
