@@ -9,10 +9,16 @@ import { sampleRun, writeExported } from '../tests/helpers/archive-runs.ts';
 import { floatBatch } from './batches.ts';
 
 /** Runs of float series, each with its manifest. */
-export async function makeSeriesArchive(root: string, runs: number, series: number, points: number): Promise<void> {
+export async function makeSeriesArchive(
+  root: string,
+  runs: number,
+  series: number,
+  points: number,
+  projectId = 'bench/series',
+): Promise<void> {
   for (let run = 0; run < runs; run++) {
     const batches = Array.from({ length: series }, (_, i) => floatBatch(`metrics/m${i}`, run * series + i, points));
-    await writeExported(join(root, 'data'), sampleRun('bench/series', `RUN-${run}`, batches));
+    await writeExported(join(root, 'data'), sampleRun(projectId, `RUN-${run}`, batches));
   }
 }
 

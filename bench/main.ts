@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { python } from '../tests/counterparts/python.ts';
 import { Bench, type BenchCase } from './case.ts';
 import { start, summary, verify } from './cases/archive.ts';
-import { export2, export3, export3Latency, export3Memory } from './cases/export.ts';
+import { export2, export2Bulk, export2Pages, export3, export3Latency, export3Memory } from './cases/export.ts';
 import { loadComet, loadMemory, loadMlflow, loadWandb } from './cases/load.ts';
 import { micro } from './cases/micro.ts';
 import type { Outcome } from './measure.ts';
@@ -15,7 +15,7 @@ import type { Speed } from './micro.ts';
 import { HEAD, line, SPEED_HEAD, speedLine } from './table.ts';
 
 const CASES: BenchCase[] = [
-  ...[export3, export3Memory, export3Latency, export2, summary, verify],
+  ...[export3, export3Memory, export3Latency, export2, export2Pages, export2Bulk, summary, verify],
   ...[loadMlflow, loadWandb, loadComet, loadMemory, start, micro],
 ];
 

@@ -15,6 +15,40 @@ function load(bench: Bench, loader: string, root: string, round: number): string
   return ['load', '--loader', loader, ...foldersOf(root), '--name-prefix', `ours-${round}`, ...errors, ...quiet(bench)];
 }
 
+/** How many series of how many points one run has. */
+interface Size {
+  series: number;
+  points: number;
+}
+
+/**
+ * The official exporter, if there is one to measure against, otherwise the target's own client. The former leaves out
+ * runs that are there already, so that each round has a project of its own.
+ */
+async function peerOf(
+  bench: Bench,
+  loader: string,
+  { series, points }: Size,
+  options: string[],
+  env: Record<string, string>,
+  client: Side,
+): Promise<Side> {
+  const { official } = bench;
+  if (official === undefined) return client;
+  const root = (round: number) => bench.path(`official-${loader}-${round}`);
+  for (let round = 0; round < bench.rounds; round++) {
+    await makeSeriesArchive(root(round), 1, series, points, `bench/series-${round}`);
+  }
+  const log = ['--no-progress', '--log-file', bench.path('official.log')];
+  return {
+    name: 'official exporter',
+    command: (round) => ({
+      argv: [official, 'load', '--loader', loader, ...foldersOf(root(round)), ...options, ...log],
+      env,
+    }),
+  };
+}
+
 /** Beside MLflow's client, and beside what the server takes at most. */
 export const loadMlflow: BenchCase = {
   name: 'load-mlflow',
@@ -43,10 +77,17 @@ export const loadMlflow: BenchCase = {
       });
       await bench.compare({
         ...{ name, ours, amount },
-        peer: {
-          name: "MLflow's client",
-          command: (round) => client(data, server.url, `peer-${round}`),
-        },
+        peer: await peerOf(
+          bench,
+          'mlflow',
+          { series: SERIES, points },
+          ['--mlflow-tracking-uri', server.url],
+          {},
+          {
+            name: "MLflow's client",
+            command: (round) => client(data, server.url, `peer-${round}`),
+          },
+        ),
       });
     } finally {
       await server.stop();
@@ -82,12 +123,15 @@ export const loadMemory: BenchCase = {
 interface Emulated {
   loader: 'wandb' | 'comet';
   name: string;
+  /** What the official exporter has to be told besides. */
+  options: string[];
   env(server: ServerChild, folder: string): Record<string, string>;
 }
 
 const WANDB: Emulated = {
   loader: 'wandb',
   name: 'W&B',
+  options: ['--wandb-entity', 'emulated-team'],
   env: ({ url, token }, folder) => ({
     ...{ WANDB_BASE_URL: url, WANDB_API_KEY: token, WANDB_SILENT: 'true', HOME: folder },
   }),
@@ -96,6 +140,7 @@ const WANDB: Emulated = {
 const COMET: Emulated = {
   loader: 'comet',
   name: 'Comet',
+  options: ['--comet-workspace', 'emulated-team'],
   env: ({ url, token }, folder) => ({
     ...{ COMET_URL_OVERRIDE: `${url}/clientlib/`, COMET_API_KEY: token, HOME: folder },
     ...{ COMET_DISABLE_AUTO_LOGGING: '1', COMET_LOGGING_CONSOLE: 'ERROR' },
@@ -104,8 +149,8 @@ const COMET: Emulated = {
 
 async function loadEmulated(
   bench: Bench,
-  { loader, name, env }: Emulated,
-  { series, points }: { series: number; points: number },
+  { loader, name, options, env }: Emulated,
+  { series, points }: Size,
   withPeer: boolean,
 ): Promise<void> {
   const root = bench.path(`${loader}-${series}-${points}`);
@@ -114,14 +159,14 @@ async function loadEmulated(
   try {
     const surroundings = env(server, bench.folder);
     const client = await bench.peer(loader, `load_${loader}.py`, surroundings);
-    const peer: Side = {
+    const sdk: Side = {
       name: `${name}'s SDK`,
       command: (round) => client(join(root, 'data'), bench.folder, `peer-${round}`),
     };
     await bench.compare({
       name: `load into ${name}, ${series.toLocaleString('en')} series × ${points.toLocaleString('en')} points`,
       ours: (round) => bench.program(load(bench, loader, root, round), surroundings),
-      ...(withPeer ? { peer } : {}),
+      ...(withPeer ? { peer: await peerOf(bench, loader, { series, points }, options, surroundings, sdk) } : {}),
       requests: server.requests,
       amount: { count: series * points, unit: 'points' },
     });

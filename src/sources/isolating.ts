@@ -152,7 +152,8 @@ export async function inGroups<T>(
   const doGroup = async (group: T[], read: (group: T[]) => Promise<T[]>): Promise<void> => {
     if (broken) throw broken.error;
     const left = await read(group);
-    settling.push(settle(left.length === 0 ? group : group.filter((item) => !left.includes(item))));
+    const open = new Set(left);
+    settling.push(settle(group.filter((item) => !open.has(item))));
     if (left.length > 0) later.push(left);
   };
   try {
