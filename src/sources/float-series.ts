@@ -117,7 +117,7 @@ async function readPage(work: Work, readings: Reading[], budgetMs: number | unde
       ...(budgetMs === undefined ? {} : { budgetMs }),
     },
     async ({ body }) => {
-      for await (const answer of decodeFloatSeries(work.turns.take(body))) {
+      for await (const answer of decodeFloatSeries(work.turns.take(body, () => work.sink.alive?.()))) {
         // All is there: what else the answer holds is none of ours.
         if (pending.size === 0) return;
         const reading = pending.get(answer.requestId);

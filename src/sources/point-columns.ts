@@ -46,6 +46,9 @@ export function storeStep(steps: BigInt64Array, view: Int32Array, index: number,
   else setInt64(view, index, micro);
 }
 
+/** Columns for more points aren't kept: they were for an answer of unusual size. */
+const KEPT_POINTS = 1 << 16;
+
 /** Columns that wait for their next use. */
 export class SpareColumns {
   readonly #most: number;
@@ -66,6 +69,6 @@ export class SpareColumns {
 
   /** Gives columns back: nobody may read them any more. */
   give(columns: PointColumns): void {
-    if (this.#spare.length < this.#most) this.#spare.push(columns);
+    if (this.#spare.length < this.#most && columns.capacity <= KEPT_POINTS) this.#spare.push(columns);
   }
 }

@@ -71,6 +71,8 @@ export interface RunSink {
   wants?(run: RunRef, path: string): boolean;
   /** Something of the run that could not be read, after all retries. */
   failure(run: RunRef, failure: Failure): void;
+  /** Something of the runs is there, and waits until it can be read: they don't stand still. */
+  alive?(): void;
   /** All of the run has been handed over; called once for each, and nothing comes for it after that. */
   done(run: RunRef): Promise<void>;
 }

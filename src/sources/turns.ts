@@ -7,19 +7,22 @@
  * read in the meantime.
  */
 export class Turns {
-  readonly #waiting: { rank: number; go: () => void }[] = [];
+  readonly #waiting: { rank: number; alive: () => void; go: () => void }[] = [];
   #ranks = 0;
   #scheduled = false;
 
-  /** Passes the chunks on, each when it is its turn. Ranks are by the order of the calls. */
-  take(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    return this.#inTurn(body, this.#ranks++);
+  /**
+   * Passes the chunks on, each when it is its turn. Ranks are by the order of the calls.
+   * @param alive told again and again while something is there and only waits for its turn
+   */
+  take(body: AsyncIterable<Uint8Array>, alive: () => void = () => {}): AsyncIterable<Uint8Array> {
+    return this.#inTurn(body, this.#ranks++, alive);
   }
 
-  async *#inTurn(body: AsyncIterable<Uint8Array>, rank: number): AsyncIterable<Uint8Array> {
+  async *#inTurn(body: AsyncIterable<Uint8Array>, rank: number, alive: () => void): AsyncIterable<Uint8Array> {
     for await (const chunk of body) {
       await new Promise<void>((go) => {
-        this.#waiting.push({ rank, go });
+        this.#waiting.push({ rank, alive, go });
         this.#schedule();
       });
       yield chunk;
@@ -35,6 +38,7 @@ export class Turns {
       let first = 0;
       for (const [index, { rank }] of this.#waiting.entries()) if (rank < this.#waiting[first]!.rank) first = index;
       const [next] = this.#waiting.splice(first, 1);
+      for (const { alive } of this.#waiting) alive();
       this.#schedule();
       next?.go();
     });

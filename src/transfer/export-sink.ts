@@ -38,6 +38,7 @@ export function sinkFor(
     failure(run, failure) {
       of(run).failure(failure);
     },
+    alive: moved,
     async done(run) {
       moved();
       await done(run, of(run));

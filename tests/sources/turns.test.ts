@@ -28,6 +28,23 @@ test('an answer that comes slowly holds no other one up', async () => {
   assert.deepEqual(read, ['b0', 'b1', 'b2', 'b3', 'b4', 'a0', 'a1', 'a2']);
 });
 
+test('whoever waits for its turn with something to read counts as alive', async () => {
+  const turns = new Turns();
+  const read: string[] = [];
+  let alive = 0;
+  const first = readAll('a', turns.take(chunks(5)), read);
+  await Promise.all([
+    first,
+    readAll(
+      'b',
+      turns.take(chunks(1), () => alive++),
+      read,
+    ),
+  ]);
+  assert.deepEqual(read, ['a0', 'a1', 'a2', 'a3', 'a4', 'b0']);
+  assert.ok(alive >= 4);
+});
+
 test('an answer that breaks, or that nobody reads on, leaves the others their turns', async () => {
   const turns = new Turns();
   const read: string[] = [];
