@@ -54,7 +54,7 @@ export async function exportProject(
   const folders = await RunFolders.of(projectId, ids, dataPath, filesPath, scope);
   const exported = new Set(wanted.map(({ runId }) => diskName(runId)));
   await sweepLeftovers({ dataPath, filesPath }, projectId, scope, (run) => exported.has(run));
-  const budget = new WriteBudget();
+  const budget = new WriteBudget(source.name);
   const batches: RunRef[][] = [];
   for (let at = 0; at < wanted.length; at += BATCH) batches.push(wanted.slice(at, at + BATCH));
   // One failing batch stops the others at once: their writers must not go on behind the error's back.

@@ -3,14 +3,19 @@
 import type { RunWriter } from '../archive/writer.ts';
 
 /**
- * Raw bytes; encoding takes about twice as much again of what is just written. What waits here is what the peak grows by with
- * the amount of an export, so it is small: runs that are read side by side have row groups of about 2 MiB then.
+ * Raw bytes; encoding takes about half as much again of what is just written. What waits here is what the peak grows by with
+ * the amount of an export, so it is small. Points of Neptune 2 come slower, and with more garbage of their own.
  */
-const MAX_BUFFERED = 4 << 20;
+const MOST_BUFFERED = { neptune3: 4 << 20, neptune2: 2 << 20 };
 
 /** The open writers of one export. */
 export class WriteBudget {
+  readonly #most: number;
   readonly #writers = new Set<RunWriter>();
+
+  constructor(source: keyof typeof MOST_BUFFERED) {
+    this.#most = MOST_BUFFERED[source];
+  }
 
   add(writer: RunWriter): void {
     this.#writers.add(writer);
@@ -29,7 +34,7 @@ export class WriteBudget {
         total += writer.bufferedBytes;
         if (writer.bufferedBytes > (fullest?.bufferedBytes ?? 0)) fullest = writer;
       }
-      if (total <= MAX_BUFFERED || !fullest) return;
+      if (total <= this.#most || !fullest) return;
       await fullest.flush();
     }
   }
