@@ -133,7 +133,7 @@ const WANDB: Emulated = {
   name: 'W&B',
   options: ['--wandb-entity', 'emulated-team'],
   env: ({ url, token }, folder) => ({
-    ...{ WANDB_BASE_URL: url, WANDB_API_KEY: token, WANDB_SILENT: 'true', HOME: folder },
+    ...{ WANDB_BASE_URL: url, WANDB_API_KEY: token, WANDB_SILENT: 'true', WANDB_DIR: folder, HOME: folder },
   }),
 };
 
