@@ -1,6 +1,6 @@
 // A body put together in memory that is used again for the next one.
 
-import { giveBuffer, takeBuffer } from '../model/memory-pool.ts';
+import { giveBuffer, grownBuffer, takeBuffer } from '../model/memory-pool.ts';
 
 /**
  * Reads a whole body and hands it to `decode`, after which its bytes are overwritten: nothing of them may be kept.
@@ -21,7 +21,7 @@ export async function decodeGathered<T>(
       // A body of one piece needs no place of its own.
       if (length === 0) first = chunk;
       else {
-        buffer = withRoom(buffer, needed, length);
+        buffer = buffer ? grownBuffer(buffer, length, needed) : takeBuffer(needed);
         const bytes = new Uint8Array(buffer);
         if (first) bytes.set(first);
         first = undefined;
@@ -34,14 +34,4 @@ export async function decodeGathered<T>(
   } finally {
     if (buffer) giveBuffer(buffer);
   }
-}
-
-function withRoom(buffer: ArrayBuffer | undefined, needed: number, used: number): ArrayBuffer {
-  if (buffer && buffer.byteLength >= needed) return buffer;
-  const larger = takeBuffer(needed);
-  if (buffer) {
-    new Uint8Array(larger).set(new Uint8Array(buffer, 0, used));
-    giveBuffer(buffer);
-  }
-  return larger;
 }

@@ -26,3 +26,12 @@ export function giveBuffer(buffer: ArrayBuffer): void {
   else spare.set(size, [buffer]);
   spareBytes += size;
 }
+
+/** The buffer if it has room for so many bytes, otherwise a larger one with the used ones; then the old one is given back. */
+export function grownBuffer(buffer: ArrayBuffer, used: number, bytes: number): ArrayBuffer {
+  if (bytes <= buffer.byteLength) return buffer;
+  const larger = takeBuffer(bytes);
+  new Uint8Array(larger).set(new Uint8Array(buffer, 0, used));
+  giveBuffer(buffer);
+  return larger;
+}

@@ -98,7 +98,7 @@ function textColumns(batch: SeriesColumns, multiplier: bigint) {
     time(i: number): string | undefined {
       if (batch.timestampValid?.[i] === 0) return undefined;
       const ms = isSafeInt64(times, i) ? int64At(times, i) : batch.timestamps[i]!;
-      return timeText(ms, 'T') ?? `${ms} ms`;
+      return isoTime(ms);
     },
   };
 }
@@ -109,7 +109,12 @@ function numbersJson(values: Float64Array): string {
   return `[${texts.join(', ')}]`;
 }
 
+/** A time in ISO 8601; beyond the years that JavaScript's dates know in milliseconds. */
+export function isoTime(ms: bigint | number): string {
+  return timeText(ms, 'T') ?? `${ms} ms`;
+}
+
 /** With a point or an exponent: Python reads digits alone as an int, which for 2^53 and more is not the double. */
-function numberText(value: number): string {
+export function numberText(value: number): string {
   return Number.isFinite(value) ? pythonFloat(value) : String(value);
 }

@@ -40,7 +40,7 @@ export function timeText(ms: bigint | number, separator: ' ' | 'T'): string | un
   return `${dateText(day)}${separator}${two(hour)}:${two(minute)}:${two(second)}${part}+00:00`;
 }
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
 /** The last date that was asked for: those of a series are nearly all of one day. */
 const lastDate = { day: Number.NaN, text: '' };
@@ -49,8 +49,8 @@ function two(number: number): string {
   return TWO_DIGITS[number]!;
 }
 
-/** @param day days since 1970-01-01 */
-function dateText(day: number): string {
+/** `2023-05-17`. @param day days since 1970-01-01 */
+export function dateText(day: number): string {
   if (day !== lastDate.day) {
     lastDate.text = new Date(day * DAY_MS).toISOString().split('T')[0]!;
     lastDate.day = day;

@@ -1,6 +1,6 @@
 // Columns of one row group while it is filled: values without their nulls, and levels as runs.
 
-import { giveBuffer, takeBuffer } from '../../model/memory-pool.ts';
+import { giveBuffer, grownBuffer } from '../../model/memory-pool.ts';
 import { RunList } from './runs.ts';
 import { LEAF, type Leaf, type LeafName } from './schema.ts';
 
@@ -256,9 +256,8 @@ type Values = Uint8Array<ArrayBuffer> | Float64Array<ArrayBuffer> | BigInt64Arra
 /** The array, or a larger copy, so that `count` more entries fit behind the used ones. The array itself is no longer to be used. */
 function withRoom<T extends Values>(array: T, used: number, count: number): T {
   if (used + count <= array.length) return array;
-  const buffer = takeBuffer(Math.max(array.length * 2, used + count) * array.BYTES_PER_ELEMENT);
-  new Uint8Array(buffer).set(new Uint8Array(array.buffer, 0, used * array.BYTES_PER_ELEMENT));
-  giveBuffer(array.buffer);
+  const size = array.BYTES_PER_ELEMENT;
+  const buffer = grownBuffer(array.buffer, used * size, Math.max(array.length * 2, used + count) * size);
   return new (array.constructor as new (buffer: ArrayBuffer) => T)(buffer);
 }
 

@@ -1,12 +1,12 @@
 // Rows of a CSV from spooled points, as bytes: texts for each step and time would be most of what a load makes.
 
 import { int64At, isSafeInt64 } from '../../model/int64.ts';
+import { isoTime, numberText } from '../series-files.ts';
 import { decimalStepText } from '../steps.ts';
-import { pythonFloat, timeText } from '../values.ts';
+import { DAY_MS, dateText } from '../values.ts';
 import { ABSENT, type Records } from './point-spool.ts';
 
 const MICRO = 1_000_000;
-const DAY_MS = 86_400_000;
 /** Times of years with four digits. */
 const YEAR_0 = -62_167_219_200_000;
 const YEAR_10000 = 253_402_300_800_000;
@@ -34,8 +34,7 @@ export function putRows(into: Buffer, attribute: Uint8Array, records: Records): 
     into[at++] = COMMA!;
     at = putTime(into, at, words, i * 3 + 1);
     into[at++] = COMMA!;
-    const value = values[i * 3 + 2]!;
-    at += into.write(Number.isFinite(value) ? pythonFloat(value) : String(value), at, 'latin1');
+    at += into.write(numberText(values[i * 3 + 2]!), at, 'latin1');
     into[at++] = NEWLINE!;
   }
   return at;
@@ -48,18 +47,16 @@ function putStep(into: Buffer, at: number, words: Int32Array, index: number): nu
   return exact === ABSENT ? at : at + into.write(decimalStepText(exact), at, 'latin1');
 }
 
-/** As `timeText` has it. */
+/** As `isoTime` has it. */
 function putTime(into: Buffer, start: number, words: Int32Array, index: number): number {
   const ms = int64At(words, index);
   if (!isSafeInt64(words, index) || ms < YEAR_0 || ms >= YEAR_10000) {
     const exact = exactAt(words, index);
-    return exact === ABSENT ? start : start + into.write(timeText(exact, 'T') ?? `${exact} ms`, start, 'latin1');
+    return exact === ABSENT ? start : start + into.write(isoTime(exact), start, 'latin1');
   }
   const day = Math.floor(ms / DAY_MS);
   const rest = ms - day * DAY_MS;
-  let at = start;
-  const date = dateBytes(day);
-  for (let byte = 0; byte < date.length; byte++) into[at++] = date[byte]!;
+  let at = start + into.write(dateText(day), start, 'latin1');
   into[at++] = T!;
   at = putDigits(into, at, Math.floor(rest / 3_600_000), 2);
   into[at++] = COLON!;
@@ -76,17 +73,6 @@ function putTime(into: Buffer, start: number, words: Int32Array, index: number):
 }
 
 const UTC = Buffer.from('+00:00');
-/** The last date that was asked for: those of a series are nearly all of one day. */
-const lastDate = { day: Number.NaN, bytes: Buffer.alloc(0) };
-
-function dateBytes(day: number): Buffer {
-  if (day !== lastDate.day) {
-    lastDate.bytes = Buffer.from(new Date(day * DAY_MS).toISOString().split('T')[0]!);
-    lastDate.day = day;
-  }
-  return lastDate.bytes;
-}
-
 /** A whole number from 0 up. */
 function putWhole(into: Buffer, at: number, value: number): number {
   let digits = 1;

@@ -13,9 +13,8 @@ import type {
 } from '../../model/batches.ts';
 import { onDisk } from '../../model/disk-error.ts';
 import { giveBuffer, takeBuffer } from '../../model/memory-pool.ts';
-import { histogramsJson, seriesCsv, seriesJsonl } from '../series-files.ts';
+import { histogramsJson, isoTime, seriesCsv, seriesJsonl } from '../series-files.ts';
 import { decimalStepText } from '../steps.ts';
-import { timeText } from '../values.ts';
 import { putRows, rowsRoom } from './csv-rows.ts';
 import type { Records } from './point-spool.ts';
 
@@ -107,12 +106,8 @@ export async function writeFileSeries(file: GzipText, batch: FileSeriesBatch): P
   const attribute = csvField(batch.path);
   for (let i = 0; i < batch.length; i++) {
     const step = batch.stepValid?.[i] === 0 ? '' : decimalStepText(batch.steps[i]!);
-    const time = batch.timestampValid?.[i] === 0 ? '' : timeField(batch.timestamps[i]!);
+    const time = batch.timestampValid?.[i] === 0 ? '' : isoTime(batch.timestamps[i]!);
     const value = batch.values[i];
     if (value !== null && value !== undefined) await file.write(`${attribute},${step},${time},${csvField(value)}\n`);
   }
-}
-
-function timeField(ms: bigint): string {
-  return timeText(ms, 'T') ?? `${ms} ms`;
 }
